@@ -1,0 +1,65 @@
+# Everything happens in .venv, from lock files with hashes. `make demo` and `make test` are the two commands to know.
+#
+# There are three lock files with the same versions in them (tools/lock.sh): installing every extra takes 1.1 GB and minutes, the
+# demo needs half of the packages and under a minute, so each target brings in only what it uses. Pip refuses anything that is not pinned there.
+
+PYTHON ?= python3
+VENV   ?= .venv
+BIN    := $(VENV)/bin
+NODE   := tests/servers/openid-provider
+WORKERS ?= 2
+
+export PIP_DISABLE_PIP_VERSION_CHECK := 1
+export npm_config_update_notifier := false
+
+.DEFAULT_GOAL := help
+.PHONY: help demo test check bench cases fresh lock clean
+
+help:  ## say what there is
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1|/' | while IFS='|' read -r name what; do printf '  make %-7s %s\n' "$$name" "$$what"; done
+
+demo: $(VENV)/.demo  ## run the example dashboard with a development identity provider: http://localhost:8501
+	@echo "• starting the example dashboard: http://localhost:8501 (Ctrl+C ends it)"
+	@$(BIN)/st-auth run examples/dashboard/app.py $(ARGS)
+
+test: $(VENV)/.test $(NODE)/node_modules/.package-lock.json  ## everything the tests need, then all tests
+	@echo "• running all tests, $(WORKERS) at a time"
+	@$(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal $(ARGS)
+
+check: $(VENV)/.test  ## the fast loop: ruff, types, unit tests (no browser, no flows, no attacks)
+	@echo "• ruff"
+	@$(BIN)/ruff check --quiet .
+	@echo "• mypy --strict"
+	@$(BIN)/mypy --strict
+	@echo "• unit tests"
+	@$(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal --ignore=tests/browser --ignore=tests/flows --ignore=tests/attacks $(ARGS)
+
+bench: $(VENV)/.test $(NODE)/node_modules/.package-lock.json  ## measure side by side; ROWS="gate_warm login" for some
+	@$(BIN)/python -m bench $(ROWS)
+
+cases: $(VENV)/.test $(NODE)/node_modules/.package-lock.json  ## each attack with its defence, and without it
+	@$(BIN)/python -m tests.cases $(ARGS)
+
+fresh:  ## demo and test from a fresh clone as a new system user (root)
+	@tools/fresh.sh
+
+lock:  ## write the lock files anew (needs uv)
+	@PATH="$(abspath $(BIN)):$$PATH" tools/lock.sh
+
+clean:  ## take .venv and node_modules away
+	rm -rf $(VENV) $(NODE)/node_modules
+
+# requirements-test.lock is requirements-demo.lock and more, so either may come first.
+$(VENV)/.demo: requirements-demo.lock pyproject.toml
+	@if [ ! -e $(VENV)/.test ] || [ -n "$$(find requirements-demo.lock pyproject.toml -newer $(VENV)/.test)" ]; then tools/venv.sh $(PYTHON) $(VENV) $<; fi
+	@touch $@
+
+$(VENV)/.test: requirements-test.lock pyproject.toml
+	@tools/venv.sh $(PYTHON) $(VENV) $<
+	@touch $@
+
+$(NODE)/node_modules/.package-lock.json: $(NODE)/package-lock.json
+	@tools/system.sh
+	@echo "• installing the certified OpenID provider for the tests (npm ci)"
+	@npm ci --prefix $(NODE) --no-audit --no-fund --loglevel=error
+	@touch $@

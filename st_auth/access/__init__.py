@@ -1,0 +1,1 @@
+"""Who may do what: who may log in now, roles, permissions and rules later."""

@@ -1,0 +1,1 @@
+"""The script edge: what app code calls."""

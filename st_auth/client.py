@@ -1,0 +1,246 @@
+"""One provider as a client: begin → finish → logout URL. Asks through `http`, judges with `oauth`."""
+
+import threading
+from collections.abc import Callable, Mapping
+from typing import Any, Generic, TypeVar, cast
+from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+
+from st_auth.clock import SYSTEM, Clock
+from st_auth.errors import LoginRefused, StAuthError, Unavailable
+from st_auth.http import Http, Text, json_of
+from st_auth.oauth import jwks
+from st_auth.oauth.authorization import Grant, authorization_request, judge_response, new_code_verifier, new_token
+from st_auth.oauth.id_token import Expectation, claims_of, judge_claims, judge_userinfo, merged, require_audience
+from st_auth.oauth.login import Login, judge_login
+from st_auth.oauth.metadata import Metadata, judge_metadata
+from st_auth.oauth.pending import PendingLogin
+from st_auth.oauth.profile import Provider
+from st_auth.oauth.tokens import TokenSet, code_request, judge_token_response
+from st_auth.oauth.violations import protocol_violation
+from st_auth.secret import Secret
+
+__all__ = ["Client", "Login", "PendingLogin"]
+
+T = TypeVar("T")
+
+FRESH = 3600.0
+STALE = 24 * 3600.0
+COOL_DOWN = 5.0
+RENEWAL_COOL_DOWN = 60.0
+
+
+class Client:
+    """One provider as a client; safe to share between threads.
+
+    Keeps the provider's metadata and keys: fresh for an hour, and for a day where the provider is down.
+    """
+
+    def __init__(self, provider: Provider, http: Http, clock: Clock = SYSTEM) -> None:
+        self.provider = provider
+        self._http = http
+        self._clock = clock
+        self._metadata = _Kept(self._fetch_metadata, clock)
+        self._keys = _Kept(self._fetch_keys, clock)
+
+    def metadata(self) -> Metadata:
+        """Return the provider's metadata; raises `Unavailable` or `ProviderError`."""
+        return self._metadata.get()
+
+    def begin(
+        self,
+        redirect_uri: str,
+        return_to: str,
+        *,
+        prompt: str | None = None,
+        max_age: int | None = None,
+        login_hint: str | None = None,
+        login_id: str = "",
+    ) -> tuple[str, PendingLogin]:
+        """Return the URL that the browser is sent to, and what must be sealed meanwhile."""
+        metadata = self.metadata()
+        pending = PendingLogin(
+            provider=self.provider.name,
+            issuer=metadata.issuer,
+            state=new_token(),
+            nonce=Secret(new_token()),
+            code_verifier=new_code_verifier(),
+            redirect_uri=redirect_uri,
+            return_to=return_to,
+            login_id=login_id,
+            max_age=self._max_age() if max_age is None else max_age,
+            created_at=self._clock.now(),
+        )
+        return authorization_request(metadata, self.provider, pending, prompt=prompt, login_hint=login_hint), pending
+
+    def finish(self, pending: PendingLogin, query: str) -> Login:
+        """Return who logged in, from the raw query string of the callback.
+
+        Asks the token endpoint once. No token is used before the ID token has been accepted (RFC 9700 section 4.5.3.2).
+        Raises `LoginRefused`, `ProviderError` or `Unavailable`.
+        """
+        metadata = self.metadata()
+        _require_ours(pending, self.provider.name, metadata.issuer)
+        grant = judge_response(query, metadata, pending, self._clock.now())
+        tokens = self._exchange(grant, metadata)
+        id_claims = self._id_claims(tokens, grant, pending, metadata)
+        userinfo = self._userinfo(tokens, str(id_claims["sub"]), metadata)
+        return judge_login(self.provider, metadata.issuer, merged(id_claims, userinfo), tokens)
+
+    def logout_url(
+        self, *, id_token: Secret[str] | None, logout_hint: str | None, post_logout_redirect_uri: str | None, state: str | None
+    ) -> str | None:
+        """Return where the browser logs out at the provider (RP-Initiated Logout 1.0 section 2), or None.
+
+        Asks nobody: None if the provider has no such page, the profile says that it
+        is of no use, or the metadata has not been read. `id_token` goes along only
+        where the profile says that the provider insists, as it would end up in logs and histories.
+        """
+        metadata = self._metadata.kept()
+        if metadata is None or metadata.end_session_endpoint is None or self.provider.logout_landing == "none":
+            return None
+        parameters = {
+            "client_id": self.provider.client_id,
+            "id_token_hint": id_token.reveal() if id_token and self.provider.logout_wants_id_token else None,
+            "logout_hint": logout_hint,
+            "post_logout_redirect_uri": post_logout_redirect_uri,
+            "state": state if post_logout_redirect_uri else None,
+        }
+        return _with_query(metadata.end_session_endpoint, {name: value for name, value in parameters.items() if value})
+
+    def close(self) -> None:
+        """Close the connections to the provider."""
+        self._http.close()
+
+    def _max_age(self) -> int | None:
+        """Return the `max_age` that the configuration asks for, so that the answer is held to it."""
+        configured = self.provider.authorization_parameters.get("max_age", "")
+        return int(configured) if configured.isascii() and configured.isdigit() else None
+
+    def _fetch_metadata(self) -> Metadata:
+        return judge_metadata(self._http.get_json(self.provider.metadata_url), self.provider)
+
+    def _fetch_keys(self) -> tuple[jwks.Jwk, ...]:
+        return jwks.judge_jwks(self._http.get_json(self.metadata().jwks_uri))
+
+    def _exchange(self, grant: Grant, metadata: Metadata) -> TokenSet:
+        request = code_request(grant, self.provider, metadata)
+        answer = self._http.post_form(metadata.token_endpoint, request.pairs(), headers=request.headers)
+        return judge_token_response(answer.status, answer.json, self.provider.scopes, self._clock.now())
+
+    def _id_claims(self, tokens: TokenSet, grant: Grant, pending: PendingLogin, metadata: Metadata) -> dict[str, Any]:
+        if tokens.id_token is None:
+            raise protocol_violation("id_token", "present")
+        signed = jwks.parse_jws(tokens.id_token.reveal(), self.provider.algorithms)
+        expected = Expectation(
+            issuer=metadata.issuer,
+            client_id=self.provider.client_id,
+            nonce=pending.nonce,
+            algorithm=signed.algorithm,
+            access_token=tokens.access_token,
+            code=grant.code,
+            max_age=pending.max_age,
+        )
+        return judge_claims(self._verified(signed), expected, self._clock.now())
+
+    def _verified(self, signed: jwks.Jws) -> bytes:
+        """Return the payload; an unknown key makes us ask for the keys again, at most once a minute (RP-42, X-12)."""
+        keys = self._keys.get()
+        payload = jwks.verified_payload(signed, keys)
+        if payload is None:
+            payload = jwks.verified_payload(signed, self._keys.renewed(unlike=keys))
+        if payload is None:
+            raise protocol_violation("signature", "valid, by one of the provider's keys")
+        return payload
+
+    def _userinfo(self, tokens: TokenSet, subject: str, metadata: Metadata) -> dict[str, Any]:
+        if metadata.userinfo_endpoint is None:
+            return {}
+        answer = self._http.get_text(metadata.userinfo_endpoint, bearer=tokens.access_token)
+        claims = self._signed_userinfo(answer, metadata) if answer.media_type == "application/jwt" else json_of(answer)
+        return judge_userinfo(claims, subject)
+
+    def _signed_userinfo(self, answer: Text, metadata: Metadata) -> dict[str, Any]:
+        """Accept userinfo as a JWT: signed by the provider, from it and for us (OpenID Connect Core 1.0 section 5.3.2)."""
+        claims = claims_of(self._verified(jwks.parse_jws(answer.text.strip(), self.provider.algorithms)))
+        if claims.get("iss") != metadata.issuer:
+            raise protocol_violation("userinfo.iss", "the configured issuer")
+        require_audience(claims, self.provider.client_id)
+        return claims
+
+
+def _require_ours(pending: PendingLogin, provider: str, issuer: str) -> None:
+    """Refuse a pending login that began at another provider (RFC 9700 section 4.4.2)."""
+    if (pending.provider, pending.issuer) != (provider, issuer):
+        message = "This attempt to log in began at another provider."
+        raise LoginRefused(message, code="response_mismatch", parameter="issuer", hint="Log in again.")
+
+
+def _with_query(url: str, parameters: Mapping[str, str]) -> str:
+    parts = urlsplit(url)
+    query = urlencode([*parse_qsl(parts.query, keep_blank_values=True), *parameters.items()])
+    return urlunsplit(parts._replace(query=query))
+
+
+class _Kept(Generic[T]):
+    """One fetched value, kept: fresh for an hour, and up to a day while its source is down.
+
+    One thread fetches at a time. After a failure the source is left alone for five seconds.
+    """
+
+    def __init__(self, fetch: Callable[[], T], clock: Clock) -> None:
+        self._fetch = fetch
+        self._now = clock.monotonic
+        self._lock = threading.Lock()
+        self._value: tuple[T, float] | None = None
+        self._failure: tuple[StAuthError, float] | None = None
+        self._renewed_at: float | None = None
+
+    def get(self) -> T:
+        """Return the value, fetched where it must be; a caller who finds another one fetching takes the old value, if any."""
+        if (fresh := self._younger_than(FRESH)) is not None:
+            return fresh[0]
+        old = self._younger_than(STALE)
+        if not self._lock.acquire(blocking=old is None):
+            return cast("tuple[T]", old)[0]
+        try:
+            return (self._younger_than(FRESH) or (self._fetched_or(old),))[0]
+        finally:
+            self._lock.release()
+
+    def kept(self) -> T | None:
+        """Return the value if there is one that may be used; asks nobody."""
+        value = self._younger_than(STALE)
+        return value[0] if value else None
+
+    def renewed(self, unlike: T) -> T:
+        """Return a newer value than `unlike` if there is one; asks for it at most once a minute."""
+        with self._lock:
+            current = self._younger_than(STALE)
+            cooling = self._renewed_at is not None and self._now() - self._renewed_at < RENEWAL_COOL_DOWN
+            if current is not None and (current[0] is not unlike or cooling):
+                return current[0]
+            self._renewed_at = self._now()
+            return self._fetched()
+
+    def _younger_than(self, limit: float) -> tuple[T] | None:
+        value = self._value
+        return (value[0],) if value is not None and self._now() - value[1] < limit else None
+
+    def _fetched_or(self, old: tuple[T] | None) -> T:
+        try:
+            return self._fetched()
+        except Unavailable:
+            if old is None:
+                raise
+            return old[0]
+
+    def _fetched(self) -> T:
+        if self._failure is not None and self._now() - self._failure[1] < COOL_DOWN:
+            raise self._failure[0].with_traceback(None)
+        try:
+            value = self._fetch()
+        except StAuthError as error:
+            self._failure = (error, self._now())
+            raise
+        self._value, self._failure = (value, self._now()), None
+        return value

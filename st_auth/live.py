@@ -1,0 +1,212 @@
+"""This process's live sessions: who is here, until when, and through which sockets they are reached.
+
+Everything here is memory and safe to call from any thread; nothing here asks the store.
+"""
+
+import threading
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import datetime, timedelta
+from typing import Any, Final, Protocol
+
+from st_auth.clock import SYSTEM, Clock
+from st_auth.sessions import Limits, Session
+
+__all__ = ["HELD_AFTER", "Live", "LiveSession", "Socket"]
+
+HELD_AFTER: Final = 60.0
+_KEEP_WITHOUT_SOCKET: Final = 300.0
+_ISSUED_AT_MOST: Final = 4096
+
+
+class Socket(Protocol):
+    """One open tab."""
+
+    def leave(self, why: str) -> None:
+        """Send the tab to the page that says why its session ended, and close it. Safe from any thread."""
+
+    def say(self, text: str) -> None:
+        """Show a short notice in the tab. Safe from any thread."""
+
+
+class LiveSession:
+    """One login that this process knows to be live.
+
+    `ended` is `""` while it lives, then why it ended; it is set once and never cleared. `issued` are the paths of media and
+    uploads whose addresses were sent to this login's tabs, and so may be asked for by it.
+    """
+
+    __slots__ = ("_absolute_at", "_idle", "_idle_at", "_seen", "_seen_at", "_written", "anchor", "claims", "ended", "issued", "noticed", "sockets", "stored", "used")
+
+    def __init__(self, stored: Session, limits: Limits, clock: Clock) -> None:
+        self.stored = stored
+        self.ended = ""
+        self.sockets: tuple[Socket, ...] = ()
+        self.issued: dict[str, None] | None = None
+        self.noticed = False
+        self.anchor: Any = None
+        self.claims: Any = None
+        self._idle = limits.idle.total_seconds()
+        now, ticks = clock.now(), clock.monotonic()
+        self.used = ticks
+        self._seen = stored.card.last_seen_at
+        self._seen_at = ticks - max(0.0, (now - self._seen).total_seconds())
+        self._written = self._seen
+        self._idle_at = self._seen_at + self._idle
+        self._absolute_at = ticks + (stored.expires_at - now).total_seconds()
+
+    @property
+    def login_id(self) -> str:
+        """The random handle of this login."""
+        return self.stored.card.login_id
+
+    def lapsed(self, ticks: float) -> str:
+        """Why this session is over at `ticks` on the monotonic clock, or `""`."""
+        if self.ended:
+            return self.ended
+        if ticks >= self._absolute_at:
+            return "absolute"
+        return "idle" if ticks >= self._idle_at else ""
+
+    def saw_person(self, clock: Clock) -> None:
+        """The person did something now: the idle clock starts again."""
+        now, ticks = clock.now(), clock.monotonic()
+        self.used = ticks
+        if ticks > self._seen_at:
+            self._seen, self._seen_at = max(now, self._seen), ticks
+            self._idle_at = ticks + self._idle
+            self.noticed = False
+
+    def unwritten(self, every: timedelta) -> datetime | None:
+        """When the person was last seen, if that is worth writing down again."""
+        return self._seen if self._seen - self._written >= every else None
+
+    def wrote(self, stored: Session) -> None:
+        """The store has this version now; another replica may have seen the person later than we did."""
+        self.stored = replace(stored, tokens=None)
+        seen = stored.card.last_seen_at
+        if seen > self._seen:
+            self._seen_at += (seen - self._seen).total_seconds()
+            self._idle_at = self._seen_at + self._idle
+            self._seen = seen
+            self.noticed = False
+        self._written = max(self._written, seen)
+
+    def seconds_left(self, ticks: float) -> tuple[float, str]:
+        """Seconds until the next limit, and which one it is."""
+        idle, absolute = self._idle_at - ticks, self._absolute_at - ticks
+        return (absolute, "absolute") if absolute <= idle else (idle, "idle")
+
+    def idle_expires_at(self) -> datetime:
+        """When the idle limit will end this session if the person does nothing more."""
+        return min(self._seen + timedelta(seconds=self._idle), self.stored.expires_at)
+
+    def issue(self, path: str) -> None:
+        """Remember a path whose address was sent to this login; the oldest of 4096 is forgotten."""
+        issued = self.issued
+        if issued is None:
+            issued = self.issued = {}
+        issued.pop(path, None)
+        issued[path] = None
+        if len(issued) > _ISSUED_AT_MOST:
+            del issued[next(iter(issued))]
+
+    def may_ask_for(self, path: str) -> bool:
+        """Whether the address of this media file or upload was ever sent to this login."""
+        return self.issued is not None and path in self.issued
+
+
+class Live:
+    """The registry of live sessions, by login id and by record key."""
+
+    def __init__(self, limits: Limits, clock: Clock = SYSTEM) -> None:
+        self.limits = limits
+        self.clock = clock
+        self.by_login: dict[str, LiveSession] = {}
+        self._by_key: dict[str, LiveSession] = {}
+        self._lock = threading.Lock()
+        self._confirmed_at = clock.monotonic()
+        self.unfinished: dict[str, tuple[Session, str]] = {}
+
+    def adopt(self, stored: Session) -> LiveSession:
+        """Take a session that was just read from the store into the registry, or return the one that is there."""
+        with self._lock:
+            known = self._by_key.get(stored.record_key)
+            if known is not None:
+                return known
+            session = LiveSession(replace(stored, tokens=None), self.limits, self.clock)
+            self._by_key[stored.record_key] = session
+            self.by_login[session.login_id] = session
+            return session
+
+    def by_key(self, record_key: str) -> LiveSession | None:
+        """The live session of a record key (SHA-256 of the cookie's bytes), while its limits hold."""
+        session = self._by_key.get(record_key)
+        if session is None:
+            return None
+        ticks = self.clock.monotonic()
+        session.used = ticks
+        return None if session.lapsed(ticks) else session
+
+    def known(self) -> list[LiveSession]:
+        """All sessions in the registry."""
+        return list(self._by_key.values())
+
+    def join(self, session: LiveSession, socket: Socket) -> bool:
+        """Add an open tab; False if the session ended meanwhile."""
+        with self._lock:
+            if session.ended:
+                return False
+            session.sockets = (*session.sockets, socket)
+            return True
+
+    def part(self, session: LiveSession, socket: Socket) -> None:
+        """Remove a tab that closed."""
+        with self._lock:
+            session.sockets = tuple(s for s in session.sockets if s is not socket)
+            session.used = self.clock.monotonic()
+
+    def end(self, session: LiveSession, why: str, *, keep: Socket | None = None) -> None:
+        """End a session here and send each of its tabs (but `keep`) away. The store was told before, or will be."""
+        with self._lock:
+            if session.ended:
+                return
+            session.ended = why
+            self._forget(session)
+            sockets = session.sockets
+        for socket in sockets:
+            if socket is not keep:
+                socket.leave(why)
+
+    def _forget(self, session: LiveSession) -> None:
+        self._by_key.pop(session.stored.record_key, None)
+        self.by_login.pop(session.login_id, None)
+
+    def evict(self) -> None:
+        """Forget sessions that have had no tab for five minutes; the store still has them."""
+        oldest = self.clock.monotonic() - _KEEP_WITHOUT_SOCKET
+        with self._lock:
+            for session in [s for s in self._by_key.values() if not s.sockets and s.used < oldest]:
+                self._forget(session)
+
+    def confirmed(self) -> None:
+        """The store has just answered for all live sessions."""
+        self._confirmed_at = self.clock.monotonic()
+
+    @property
+    def is_held(self) -> bool:
+        """Whether the store has been silent for so long that nothing may be done on behalf of anybody."""
+        return self.clock.monotonic() - self._confirmed_at > HELD_AFTER
+
+    def gone(self, keys: Iterable[str], versions: dict[str, int]) -> tuple[list[LiveSession], list[LiveSession]]:
+        """Compare what the store says with what we hold: sessions that are gone, and sessions that moved."""
+        gone, moved = [], []
+        for key in keys:
+            session = self._by_key.get(key)
+            if session is None:
+                continue
+            if key not in versions:
+                gone.append(session)
+            elif versions[key] != session.stored.version:
+                moved.append(session)
+        return gone, moved

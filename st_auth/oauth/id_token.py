@@ -1,0 +1,161 @@
+"""Judge the ID token's claims: from our provider, for us, about this login, now (OpenID Connect Core 1.0 section 3.1.3.7)."""
+
+import base64
+import hashlib
+import hmac
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from st_auth.oauth.algorithms import DIGESTS
+from st_auth.oauth.strict_json import parse_object
+from st_auth.oauth.violations import protocol_violation
+from st_auth.secret import Secret
+
+__all__ = ["Expectation", "claims_of", "judge_claims", "judge_userinfo", "merged", "require_audience"]
+
+LEEWAY = 60
+AGE_LIMIT = 10 * 60
+SUBJECT_LIMIT = 255
+_CLOCK_HINT = "Check the clocks of this machine and of the provider."
+_NEVER_KEPT = ("_claim_names", "_claim_sources")
+_PROTOCOL = frozenset(
+    (
+        "iss",
+        "sub",
+        "aud",
+        "exp",
+        "iat",
+        "nbf",
+        "jti",
+        "auth_time",
+        "nonce",
+        "acr",
+        "amr",
+        "azp",
+        "at_hash",
+        "c_hash",
+        "s_hash",
+        "sid",
+        "events",
+    )
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Expectation:
+    """What an ID token must agree with. `max_age` in seconds, where the request had one; `code` where there was one."""
+
+    issuer: str
+    client_id: str
+    nonce: Secret[str]
+    algorithm: str
+    access_token: Secret[str]
+    code: Secret[str] | None = None
+    max_age: int | None = None
+
+
+def judge_claims(payload: bytes, expected: Expectation, now: datetime) -> dict[str, Any]:
+    """Return the claims of a verified ID token, in the order they came, or raise `ProviderError`.
+
+    Clocks may differ by 60 s. An ID token older than ten minutes is refused: in the code flow it comes straight from the
+    token endpoint, and the providers that date it back do so by five (Entra).
+    """
+    claims = claims_of(payload)
+    if claims.get("iss") != expected.issuer:
+        raise protocol_violation("iss", "the configured issuer")
+    require_audience(claims, expected.client_id)
+    _require_times(claims, int(now.timestamp()))
+    _require_subject(claims)
+    _require_nonce(claims, expected.nonce)
+    _require_hash(claims, "at_hash", expected.access_token, expected.algorithm)
+    if expected.code is not None:
+        _require_hash(claims, "c_hash", expected.code, expected.algorithm)
+    if expected.max_age is not None:
+        _require_recent_login(claims, expected.max_age, int(now.timestamp()))
+    return {name: value for name, value in claims.items() if name not in _NEVER_KEPT}
+
+
+def claims_of(payload: bytes) -> dict[str, Any]:
+    """Return a JWT's claims, each given once (RFC 7519 section 4, RFC 8725 section 2.4)."""
+    try:
+        return parse_object(payload)
+    except ValueError:
+        raise protocol_violation("jwt.claims", "a JSON object with each claim once") from None
+
+
+def require_audience(claims: Mapping[str, Any], client_id: str) -> None:
+    """Require that we are the audience, and the authorized party where the token is for others too (Core 3.1.3.7, 3 to 5)."""
+    audience, party = claims.get("aud"), claims.get("azp")
+    audiences = [audience] if isinstance(audience, str) else audience
+    if not isinstance(audiences, list) or client_id not in audiences:
+        raise protocol_violation("aud", "our client_id")
+    if party is not None and party != client_id:
+        raise protocol_violation("azp", "our client_id")
+    if party is None and any(other != client_id for other in audiences):
+        raise protocol_violation("azp", "our client_id, as the token is for others too")
+
+
+def _require_times(claims: Mapping[str, Any], now: int) -> None:
+    expires, issued, begins = _time(claims, "exp"), _time(claims, "iat"), _time(claims, "nbf", optional=True)
+    if expires <= now - LEEWAY:
+        raise protocol_violation("exp", "in the future", hint=_CLOCK_HINT)
+    if issued > now + LEEWAY:
+        raise protocol_violation("iat", "in the past", hint=_CLOCK_HINT)
+    if issued < now - AGE_LIMIT - LEEWAY:
+        raise protocol_violation("iat", "within ten minutes", hint=_CLOCK_HINT)
+    if begins > now + LEEWAY:
+        raise protocol_violation("nbf", "in the past", hint=_CLOCK_HINT)
+
+
+def _time(claims: Mapping[str, Any], name: str, *, optional: bool = False) -> float:
+    value = claims.get(name)
+    if value is None and optional:
+        return 0
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        raise protocol_violation(name, "a number of seconds")
+    return value
+
+
+def _require_subject(claims: Mapping[str, Any]) -> None:
+    subject = claims.get("sub")
+    if not isinstance(subject, str) or not subject or len(subject) > SUBJECT_LIMIT:
+        raise protocol_violation("sub", f"a string of 1 to {SUBJECT_LIMIT} characters")
+
+
+def _require_nonce(claims: Mapping[str, Any], expected: Secret[str]) -> None:
+    nonce = claims.get("nonce")
+    if not isinstance(nonce, str) or Secret(nonce) != expected:
+        raise protocol_violation("nonce", "the one of this login")
+
+
+def _require_hash(claims: Mapping[str, Any], name: str, value: Secret[str], algorithm: str) -> None:
+    """Compare `at_hash` or `c_hash` where present: half of the algorithm's own digest (Core 1.0 section 3.1.3.6)."""
+    received = claims.get(name)
+    if received is None:
+        return
+    digest = hashlib.new(DIGESTS[algorithm], value.reveal().encode()).digest()
+    expected = base64.urlsafe_b64encode(digest[: len(digest) // 2]).rstrip(b"=")
+    if not isinstance(received, str) or not hmac.compare_digest(received.encode(errors="replace"), expected):
+        raise protocol_violation(name, "the hash of what came with it")
+
+
+def _require_recent_login(claims: Mapping[str, Any], max_age: int, now: int) -> None:
+    """Hold the provider to the `max_age` that we asked for (Core 1.0 section 3.1.2.1)."""
+    logged_in = _time(claims, "auth_time")
+    if not now - max_age - LEEWAY <= logged_in <= now + LEEWAY:
+        raise protocol_violation("auth_time", "within the max_age that was asked for")
+
+
+def judge_userinfo(claims: Mapping[str, Any], subject: str) -> dict[str, Any]:
+    """Return the claims of a userinfo response about `subject`, or raise `ProviderError` (Core 1.0 section 5.3.2)."""
+    if claims.get("sub") != subject:
+        raise protocol_violation("userinfo.sub", "the subject of the ID token")
+    return {name: value for name, value in claims.items() if name not in _NEVER_KEPT}
+
+
+def merged(id_token: Mapping[str, Any], userinfo: Mapping[str, Any]) -> dict[str, Any]:
+    """Return the ID token's claims and what userinfo adds to them; it replaces none and says nothing about the protocol."""
+    added = {name: value for name, value in userinfo.items() if name not in id_token and name not in _PROTOCOL}
+    return {**id_token, **added}

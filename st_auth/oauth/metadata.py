@@ -1,0 +1,85 @@
+"""Judge the discovery document: is it our issuer's, and are its endpoints fit to be used?"""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from st_auth.oauth.profile import Provider
+from st_auth.oauth.urls import discovery_url, is_secure
+from st_auth.oauth.violations import protocol_violation
+
+__all__ = ["Metadata", "judge_metadata"]
+
+
+@dataclass(frozen=True, slots=True)
+class Metadata:
+    """What we use of a provider's metadata (RFC 8414 section 2, OpenID Connect Discovery 1.0 section 3)."""
+
+    issuer: str
+    authorization_endpoint: str
+    token_endpoint: str
+    jwks_uri: str
+    userinfo_endpoint: str | None = None
+    end_session_endpoint: str | None = None
+    revocation_endpoint: str | None = None
+    token_endpoint_auth_methods_supported: tuple[str, ...] = ()
+    authorization_response_iss_parameter_supported: bool = False
+
+
+def judge_metadata(document: Mapping[str, Any], provider: Provider) -> Metadata:
+    """Accept the metadata of `provider`, or raise `ProviderError` (RFC 8414 section 3.3, Discovery 1.0 section 4.3)."""
+    return Metadata(
+        issuer=_issuer(document, provider),
+        authorization_endpoint=_endpoint(document, "authorization_endpoint"),
+        token_endpoint=_endpoint(document, "token_endpoint"),
+        jwks_uri=_endpoint(document, "jwks_uri"),
+        userinfo_endpoint=_optional_endpoint(document, "userinfo_endpoint"),
+        end_session_endpoint=_optional_endpoint(document, "end_session_endpoint"),
+        revocation_endpoint=_optional_endpoint(document, "revocation_endpoint"),
+        token_endpoint_auth_methods_supported=_strings(document, "token_endpoint_auth_methods_supported"),
+        authorization_response_iss_parameter_supported=_flag(document, "authorization_response_iss_parameter_supported"),
+    )
+
+
+def _issuer(document: Mapping[str, Any], provider: Provider) -> str:
+    issuer = document.get("issuer")
+    if not is_secure(issuer) or "?" in issuer:
+        raise protocol_violation("issuer", "an https URL without query")
+    if provider.issuer is not None and issuer != provider.issuer:
+        raise protocol_violation("issuer", "exactly the configured issuer", hint=_ISSUER_HINT)
+    if provider.issuer is None and discovery_url(issuer) != provider.metadata_url:
+        raise protocol_violation("issuer", "the address that the metadata was read from", hint=_ISSUER_HINT)
+    return issuer
+
+
+_ISSUER_HINT = (
+    'Compare server_metadata_url (or issuer) with the "issuer" that the provider\'s metadata names: they must belong together, '
+    "letter by letter. With Entra, use the tenant's id and not its domain name."
+)
+
+
+def _endpoint(document: Mapping[str, Any], name: str) -> str:
+    value = document.get(name)
+    if not is_secure(value):
+        raise protocol_violation(name, "an https URL")
+    return value
+
+
+def _optional_endpoint(document: Mapping[str, Any], name: str) -> str | None:
+    return None if document.get(name) is None else _endpoint(document, name)
+
+
+def _strings(document: Mapping[str, Any], name: str) -> tuple[str, ...]:
+    value = document.get(name)
+    if value is None:
+        return ()
+    if not isinstance(value, list) or not all(isinstance(v, str) for v in value):
+        raise protocol_violation(name, "a list of strings")
+    return tuple(value)
+
+
+def _flag(document: Mapping[str, Any], name: str) -> bool:
+    value = document.get(name, False)
+    if not isinstance(value, bool):
+        raise protocol_violation(name, "true or false")
+    return value

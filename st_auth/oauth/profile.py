@@ -1,0 +1,260 @@
+"""One provider as its section in `[auth]` and its profile describe it, checked: all problems of a section at once."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any, Literal, cast
+
+from st_auth.errors import ConfigError, Problem
+from st_auth.oauth.algorithms import ALGORITHMS
+from st_auth.oauth.profile_file import AUTH_METHODS, EMAIL_RULES, LANDINGS, Profile, fill, load_profile, nearest
+from st_auth.oauth.urls import DISCOVERY_SUFFIX, discovery_url, is_secure
+from st_auth.secret import Secret
+
+__all__ = ["Provider", "load_profile", "resolve"]
+
+EmailRule = Literal["claim", "always", "never"]
+Landing = Literal["redirect_uri", "configured", "none"]
+
+
+@dataclass(frozen=True, slots=True)
+class Provider:
+    """An identity provider and this app as its client.
+
+    `profile` is empty for a section in Streamlit's own form, `issuer` is None where the metadata's address stands for it.
+    `claims` maps our names (name, email, groups) to the provider's. `public` says that anybody can have an account there.
+    `algorithms` are those an ID token may be signed with; never `none`, never HMAC.
+    """
+
+    name: str
+    label: str
+    profile: str
+    issuer: str | None
+    metadata_url: str
+    client_id: str
+    client_secret: Secret[str] | None
+    scopes: tuple[str, ...]
+    authorization_parameters: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    token_endpoint_auth_method: str | None = None
+    algorithms: tuple[str, ...] = ALGORITHMS
+    claims: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    public: bool = False
+    email_is_verified: EmailRule = "claim"
+    logout_wants_id_token: bool = False
+    logout_landing: Landing = "configured"
+
+
+_NATIVE = ("client_id", "client_secret", "server_metadata_url", "client_kwargs", "issuer", "authorize_params", "label")
+_PROFILED = (
+    *("profile", "label", "client_id", "client_secret", "scopes", "prompt", "authorization_parameters"),
+    *("token_endpoint_auth_method", "claims", "email_is_verified", "logout_landing"),
+)
+_ELSEWHERE = ("redirect_uri", "cookie_secret", "expose_tokens")  # keys of [auth] itself
+_AUTHLIB = (  # keys that Authlib takes and that change nothing here
+    *("access_token_url", "access_token_params", "authorize_url", "api_base_url", "userinfo_endpoint", "request_token_url"),
+    *("request_token_params", "jwks_uri", "jwks", "fetch_token", "update_token", "compliance_fix", "client_auth_methods"),
+    *("client_cls", "overwrite", "name"),
+)
+_SENT = ("prompt", "login_hint", "max_age", "acr_values", "ui_locales", "display")
+_KWARGS = (
+    *("scope", "token_endpoint_auth_method", "code_challenge_method", "response_type", "response_mode", *_SENT),
+    *("timeout", "verify", "follow_redirects", "trust_env", "headers", "leeway"),
+)
+_STRINGS = ("scope", "prompt", "login_hint", "token_endpoint_auth_method", "code_challenge_method", "response_type", "response_mode")
+_OURS = frozenset(
+    (
+        *("response_type", "response_mode", "client_id", "redirect_uri", "scope", "state", "nonce"),
+        *("code_challenge", "code_challenge_method", "request", "request_uri"),
+    )
+)
+_DEFAULT_CLAIMS = {"name": "name", "email": "email", "groups": "groups"}
+
+
+def resolve(section_name: str, section: Mapping[str, Any], *, file: str) -> Provider:
+    """Return the provider that a section of `[auth]` describes, or raise `ConfigError` with all that is wrong in it.
+
+    `section_name` is "default" for keys that stand in `[auth]` itself. A section without `profile` means what `st.login` makes of it.
+    """
+    reader = _Reader(section_name, section, file)
+    provider = _from_profile(reader) if "profile" in section else _native(reader)
+    if reader.problems or provider is None:
+        raise ConfigError(reader.problems)
+    return provider
+
+
+class _Reader:
+    """Reads typed values out of one section and keeps what is wrong with them."""
+
+    def __init__(self, name: str, section: Mapping[str, Any], file: str) -> None:
+        self.name, self.section, self.file = name, section, file
+        self.problems: list[Problem] = []
+
+    def wrong(self, key: str, what: str, mend: str) -> None:
+        place = "auth" if self.name == "default" else f"auth.{self.name}"
+        self.problems.append(Problem(self.file, f"{place}.{key}" if key else place, what, mend))
+
+    def text(self, key: str, *, required: bool = False, mend: str = "Give a string.", default: str = "") -> str:
+        value = self.section.get(key, default)
+        if not isinstance(value, str):
+            self.wrong(key, "is not a string", mend)
+            return ""
+        if required and not value.strip():
+            close = [other for other in self.section if other not in _NATIVE and nearest(other, [key])]
+            self.wrong(key, "is missing" + (f' ("{close[0]}" is not a known key)' if close else ""), mend)
+        return value
+
+    def table(self, key: str) -> dict[str, str]:
+        value = self.section.get(key, {})
+        if not isinstance(value, Mapping) or not all(isinstance(k, str) and isinstance(v, str) for k, v in value.items()):
+            self.wrong(key, "is not a table of strings", f'Write it as {key} = {{ name = "value" }}.')
+            return {}
+        return dict(value)
+
+    def choice(self, key: str, choices: tuple[str, ...], default: str) -> str:
+        value = self.section.get(key, default)
+        if value not in choices:
+            self.wrong(key, "is not a known value", "Choose one of " + ", ".join(c for c in choices if c) + ".")
+            return default
+        return cast("str", value)
+
+    def words(self, key: str, default: tuple[str, ...]) -> tuple[str, ...]:
+        value = self.section.get(key, list(default))
+        if not isinstance(value, list | tuple) or not all(isinstance(word, str) and word and word == word.strip() for word in value):
+            self.wrong(key, "is not a list of words", f'Write it as {key} = ["one", "two"].')
+            return default
+        return tuple(value)
+
+    def only(self, known: tuple[str, ...]) -> None:
+        for key in self.section:
+            if key not in known and not isinstance(self.section[key], Mapping):
+                close = nearest(key, known)
+                self.wrong(key, "is not a known key", f'Did you mean "{close}"?' if close else "Remove it.")
+
+    def parameters(self, key: str, values: Mapping[str, str]) -> dict[str, str]:
+        """Refuse authorization parameters that would replace those we answer for."""
+        for name in sorted(_OURS & values.keys()):
+            self.wrong(f"{key}.{name}", "is set by st_auth itself", "Remove it.")
+        return {name: value for name, value in values.items() if value and name not in _OURS}
+
+
+def _native(reader: _Reader) -> Provider | None:
+    """Read a section in the form that `st.login` documents."""
+    if "_" in reader.name:
+        reader.wrong("", "has an underscore in its name, which Streamlit does not allow", "Rename the section without it.")
+    client_id = reader.text("client_id", required=True, mend="Copy it from the provider's console.")
+    secret = reader.text("client_secret", mend="Copy it from the provider's console.")
+    url = reader.text("server_metadata_url", required=True, mend=f"Give the provider's address that ends in {DISCOVERY_SUFFIX}.")
+    issuer = reader.text("issuer") or None
+    _check_addresses(reader, url, issuer)
+    _check_spelling(reader)
+    kwargs = _client_kwargs(reader)
+    parameters = {"prompt": "select_account", **{k: kwargs[k] for k in _SENT if k in kwargs}, **reader.table("authorize_params")}
+    return Provider(
+        name=reader.name,
+        label=reader.text("label") or reader.name,
+        profile="",
+        issuer=issuer,
+        metadata_url=url,
+        client_id=client_id,
+        client_secret=Secret(secret) if secret else None,
+        scopes=tuple(dict.fromkeys(kwargs.get("scope", "openid email profile").split())),
+        authorization_parameters=MappingProxyType(reader.parameters("authorize_params", parameters)),
+        token_endpoint_auth_method=kwargs.get("token_endpoint_auth_method"),
+        claims=MappingProxyType(_DEFAULT_CLAIMS),
+    )
+
+
+def _check_addresses(reader: _Reader, url: str, issuer: str | None) -> None:
+    if url and not is_secure(url):
+        reader.wrong("server_metadata_url", "is not an https URL (http is for loopback only)", "Use the provider's https address.")
+    if issuer and not is_secure(issuer):
+        reader.wrong("issuer", "is not an https URL (http is for loopback only)", "Copy it from the provider's metadata.")
+    if url and not url.endswith(DISCOVERY_SUFFIX) and not issuer:
+        mend = 'Add issuer = "…" with the value that the provider\'s metadata names.'
+        reader.wrong("server_metadata_url", f"does not end in {DISCOVERY_SUFFIX}, so it does not tell the issuer", mend)
+
+
+def _check_spelling(reader: _Reader) -> None:
+    """Report what looks like a misspelt key of ours; Authlib's other keys and providers' tables are let be."""
+    for key, value in reader.section.items():
+        if key in (*_NATIVE, *_AUTHLIB, *_ELSEWHERE) or isinstance(value, Mapping):
+            continue
+        if close := nearest(key, _NATIVE):
+            reader.wrong(key, "is not a known key", f'Did you mean "{close}"?')
+
+
+def _client_kwargs(reader: _Reader) -> dict[str, str]:
+    """Read `client_kwargs`; what only tunes Authlib's HTTP client is let be."""
+    value = reader.section.get("client_kwargs", {})
+    if not isinstance(value, Mapping):
+        reader.wrong("client_kwargs", "is not a table", 'Write it as client_kwargs = { scope = "openid email" }.')
+        return {}
+    kwargs: dict[str, str] = {}
+    for key, item in value.items():
+        if key in _STRINGS and not isinstance(item, str):
+            reader.wrong(f"client_kwargs.{key}", "is not a string", "Put it in quotes.")
+        elif key in (*_STRINGS, *_SENT):
+            kwargs[key] = str(item)
+        elif key not in _KWARGS and (close := nearest(key, _KWARGS)):
+            reader.wrong(f"client_kwargs.{key}", "is not a known key", f'Did you mean "{close}"?')
+    _check_client_kwargs(reader, kwargs)
+    return kwargs
+
+
+def _check_client_kwargs(reader: _Reader, kwargs: Mapping[str, str]) -> None:
+    for key, only in (("code_challenge_method", "S256"), ("response_type", "code"), ("response_mode", "query")):
+        if kwargs.get(key, only) != only:
+            reader.wrong(f"client_kwargs.{key}", f"is not {only}", f"Remove it: st_auth always uses {only}.")
+    if "openid" not in kwargs.get("scope", "openid").split():
+        reader.wrong("client_kwargs.scope", "lacks openid", 'Add it: scope = "openid email profile".')
+    if kwargs.get("token_endpoint_auth_method", "none") not in AUTH_METHODS:
+        mend = "Choose one of " + ", ".join(AUTH_METHODS) + "."
+        reader.wrong("client_kwargs.token_endpoint_auth_method", "is not supported", mend)
+
+
+def _from_profile(reader: _Reader) -> Provider | None:
+    """Read a section that names a profile."""
+    name = reader.text("profile", required=True, mend="Name one of the files in providers/.")
+    try:
+        profile = load_profile(name)
+    except ConfigError as error:
+        reader.problems += error.problems
+        return None
+    reader.only((*_PROFILED, *_ELSEWHERE, *profile.parameters, *(("server_metadata_url",) if profile.issuer == "{issuer}" else ())))
+    issuer = _issuer(reader, profile)
+    parameters = {**profile.authorization_parameters, **reader.table("authorization_parameters")}
+    if "prompt" in reader.section:
+        parameters["prompt"] = reader.text("prompt")
+    secret = reader.text("client_secret", default=profile.client_secret)
+    method = reader.choice("token_endpoint_auth_method", ("", *AUTH_METHODS), profile.token_endpoint_auth_method)
+    if not secret and method != "none":
+        reader.wrong("client_secret", "is missing", "Copy it from the provider's console.")
+    return Provider(
+        name=reader.name,
+        label=reader.text("label") or profile.name,
+        profile=name,
+        issuer=issuer,
+        metadata_url=reader.text("server_metadata_url") or discovery_url(issuer),
+        client_id=reader.text("client_id", required=True, mend="Copy it from the provider's console.", default=profile.client_id),
+        client_secret=Secret(secret) if secret else None,
+        scopes=reader.words("scopes", profile.scopes),
+        authorization_parameters=MappingProxyType(reader.parameters("authorization_parameters", parameters)),
+        token_endpoint_auth_method=method or None,
+        algorithms=profile.algorithms,
+        claims=MappingProxyType({**_DEFAULT_CLAIMS, **profile.claims, **reader.table("claims")}),
+        public=profile.public,
+        email_is_verified=cast("EmailRule", reader.choice("email_is_verified", EMAIL_RULES, profile.email_is_verified)),
+        logout_wants_id_token=profile.logout_wants_id_token,
+        logout_landing=cast("Landing", reader.choice("logout_landing", LANDINGS, profile.logout_landing)),
+    )
+
+
+def _issuer(reader: _Reader, profile: Profile) -> str:
+    """Fill the profile's issuer with the section's parameters."""
+    values = {name: reader.text(name) for name in profile.parameters}
+    issuer, wrong = fill(profile, values)
+    for name, what in wrong.items():
+        reader.wrong(name, what, f"Give {profile.parameters[name]}.")
+    if not wrong and not is_secure(issuer):
+        reader.wrong("issuer", "is not an https URL (http is for loopback only)", "Use the provider's https address.")
+    return issuer

@@ -1,0 +1,211 @@
+"""Profiles: what we know about a kind of provider, as data in `providers/*.toml`. The fields are described in its README."""
+
+import re
+import tomllib
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import date
+from difflib import get_close_matches
+from pathlib import Path
+from typing import Any
+
+from st_auth.errors import ConfigError, Problem
+from st_auth.oauth.algorithms import ALGORITHMS
+
+__all__ = ["AUTH_METHODS", "EMAIL_RULES", "LANDINGS", "Profile", "fill", "load_profile", "nearest"]
+
+AUTH_METHODS = ("client_secret_basic", "client_secret_post", "none")
+EMAIL_RULES = ("claim", "always", "never")
+LANDINGS = ("redirect_uri", "configured", "none")
+
+
+@dataclass(frozen=True, slots=True)
+class Profile:
+    """One file of `providers/`, checked; see `providers/README.md` for what each field means."""
+
+    name: str
+    source: str
+    checked: date
+    issuer: str
+    scopes: tuple[str, ...]
+    parameters: Mapping[str, str] = field(default_factory=dict)
+    optional: tuple[str, ...] = ()
+    client_id: str = ""
+    client_secret: str = field(default="", repr=False)
+    authorization_parameters: Mapping[str, str] = field(default_factory=dict)
+    token_endpoint_auth_method: str = ""
+    algorithms: tuple[str, ...] = ALGORITHMS
+    claims: Mapping[str, str] = field(default_factory=dict)
+    public: bool = False
+    email_is_verified: str = "claim"
+    logout_wants_id_token: bool = False
+    logout_landing: str = "configured"
+
+
+def load_profile(name_or_path: str) -> Profile:
+    """Return the profile of that name, or from a path that ends in `.toml`; raises `ConfigError` with all its problems."""
+    path = _path(name_or_path)
+    return _checked(_read(path, ()), path)
+
+
+def _path(name_or_path: str) -> Path:
+    if name_or_path.endswith(".toml"):
+        return Path(name_or_path)
+    return _folder() / f"{name_or_path}.toml"
+
+
+def _folder() -> Path:
+    """Return where the profiles are: inside the wheel, else beside the package in a checkout."""
+    package = Path(__file__).resolve().parent.parent
+    inside = package / "providers"
+    return inside if inside.is_dir() else package.parent / "providers"
+
+
+def _read(path: Path, seen: tuple[Path, ...]) -> dict[str, Any]:
+    """Read a profile's file, laid over the one that it extends."""
+    known = sorted(p.stem for p in _folder().glob("*.toml"))
+    try:
+        table = tomllib.loads(path.read_text("utf-8"))
+    except OSError:
+        raise ConfigError([Problem(str(path), "profile", "cannot be read", "Choose one of " + ", ".join(known) + ".")]) from None
+    except ValueError as error:
+        raise ConfigError([Problem(str(path), "profile", f"is not TOML: {error}", "Mend the file.")]) from None
+    base = table.pop("extends", None)
+    if base is None:
+        return table
+    if not isinstance(base, str) or path in seen or base not in known:
+        raise ConfigError([Problem(str(path), "extends", "names no other profile", "Choose one of " + ", ".join(known) + ".")])
+    return _laid_over(_read(_folder() / f"{base}.toml", (*seen, path)), table)
+
+
+def _laid_over(base: dict[str, Any], table: dict[str, Any]) -> dict[str, Any]:
+    merged = {**base, **table}
+    for key in ("claims", "parameters", "authorization_parameters"):
+        if isinstance(base.get(key), dict) and isinstance(table.get(key), dict):
+            merged[key] = {**base[key], **table[key]}
+    return merged
+
+
+def _checked(table: Mapping[str, Any], path: Path) -> Profile:
+    problems = [*_unknown(table, path), *_mistyped(table, path)]
+    if not problems:
+        problems = [*_misnamed(table, path)]
+    if problems:
+        raise ConfigError(problems)
+    fields: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in table.items()}
+    return Profile(**fields)
+
+
+def _is_text(value: object) -> bool:
+    return isinstance(value, str) and value != ""
+
+
+def _is_flag(value: object) -> bool:
+    return isinstance(value, bool)
+
+
+def _is_words(value: object) -> bool:
+    return isinstance(value, list) and all(_is_text(word) for word in value)
+
+
+def _is_algorithms(value: object) -> bool:
+    return isinstance(value, list) and bool(value) and all(name in ALGORITHMS for name in value)
+
+
+def _is_table(value: object) -> bool:
+    return isinstance(value, dict) and all(isinstance(text, str) for text in value.values())
+
+
+_FIELDS: Mapping[str, tuple[Callable[[object], bool], str]] = {
+    "name": (_is_text, "a string"),
+    "source": (_is_text, "the address of the provider's documentation"),
+    "checked": (lambda value: type(value) is date, "the day when the source was read, such as 2026-11-22"),
+    "issuer": (_is_text, "a URL, with {parameters} where it varies"),
+    "parameters": (_is_table, "a table: name = what it is"),
+    "optional": (_is_words, "a list of parameters"),
+    "scopes": (_is_words, "a list of strings"),
+    "client_id": (_is_text, "a string"),
+    "client_secret": (_is_text, "a string"),
+    "authorization_parameters": (_is_table, "a table of strings"),
+    "token_endpoint_auth_method": (lambda value: value in AUTH_METHODS, "one of " + ", ".join(AUTH_METHODS)),
+    "algorithms": (_is_algorithms, "a list out of " + " ".join(ALGORITHMS)),
+    "claims": (_is_table, "a table: ours = theirs"),
+    "public": (_is_flag, "true or false"),
+    "email_is_verified": (lambda value: value in EMAIL_RULES, "one of " + ", ".join(EMAIL_RULES)),
+    "logout_wants_id_token": (_is_flag, "true or false"),
+    "logout_landing": (lambda value: value in LANDINGS, "one of " + ", ".join(LANDINGS)),
+}
+_REQUIRED = ("name", "source", "checked", "issuer", "scopes")
+
+
+def _unknown(table: Mapping[str, Any], path: Path) -> Iterable[Problem]:
+    for key in table.keys() - _FIELDS.keys():
+        close = nearest(key, _FIELDS)
+        yield Problem(str(path), key, "is not a known key", f'Did you mean "{close}"?' if close else "Remove it.")
+
+
+def _mistyped(table: Mapping[str, Any], path: Path) -> Iterable[Problem]:
+    for key, (is_right, what) in _FIELDS.items():
+        if key in table and not is_right(table[key]):
+            yield Problem(str(path), key, f"is not {what}", f"Make it {what}.")
+        elif key not in table and key in _REQUIRED:
+            yield Problem(str(path), key, "is missing", f"Give {what}.")
+
+
+def _misnamed(table: Mapping[str, Any], path: Path) -> Iterable[Problem]:
+    """Hold the parameters in the issuer against those that are described."""
+    described = set(table.get("parameters", {}))
+    for name in sorted(set(_PARAMETER.findall(table["issuer"])) ^ described):
+        what = "stands in only one of issuer and parameters"
+        yield Problem(str(path), f"parameters.{name}", what, "Name it in both, or in none.")
+    for name in sorted(set(table.get("optional", [])) - described):
+        yield Problem(str(path), f"optional.{name}", "is no parameter", "Name one of the parameters.")
+
+
+_PARAMETER = re.compile(r"\{(\w+)\}")
+_HOST = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?(?::[0-9]{1,5})?")
+_SEGMENT = re.compile(r"(?!\.{1,2}\Z)[A-Za-z0-9._~-]+")
+
+
+def fill(profile: Profile, values: Mapping[str, str]) -> tuple[str, dict[str, str]]:
+    """Return the profile's issuer with its parameters filled in, and what is wrong with which of them.
+
+    A parameter is a host (or a part of one) or a path segment, and nothing else gets through. An empty optional one takes
+    its segment away, and the fixed segments that lead to it. An issuer that is one single parameter is taken as it is.
+    """
+    scheme, separator, rest = profile.issuer.partition("://")
+    if not separator:
+        name = profile.issuer.strip("{}")
+        return values[name], {} if values[name] else {name: "is missing"}
+    host, *segments = rest.split("/")
+    wrong = dict(_wrong(host, _HOST, values, profile.optional))
+    for segment in segments:
+        wrong |= _wrong(segment, _SEGMENT, values, profile.optional)
+    filled = [_PARAMETER.sub(lambda match: values[match[1]], part) for part in (host, *_kept(segments, values))]
+    return f"{scheme}://" + "/".join(filled), wrong
+
+
+def _wrong(part: str, shape: re.Pattern[str], values: Mapping[str, str], optional: tuple[str, ...]) -> Iterable[tuple[str, str]]:
+    for name in _PARAMETER.findall(part):
+        if not values[name]:
+            if name not in optional:
+                yield name, "is missing"
+        elif not shape.fullmatch(values[name]):
+            yield name, "is not a host name" if shape is _HOST else "is not a single path segment of letters, digits and ._~-"
+
+
+def _kept(segments: list[str], values: Mapping[str, str]) -> list[str]:
+    kept: list[str] = []
+    for segment in segments:
+        parameters = _PARAMETER.findall(segment)
+        if not parameters or all(values[name] for name in parameters):
+            kept.append(segment)
+            continue
+        while kept and not _PARAMETER.search(kept[-1]):
+            kept.pop()
+    return kept
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """Return the known word that `word` looks like, or an empty string."""
+    return next(iter(get_close_matches(word, list(known), n=1, cutoff=0.75)), "")

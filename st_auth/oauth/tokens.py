@@ -1,0 +1,154 @@
+"""The token set: how to ask for it, how to judge the answer, and what a provider gave us for a person until when."""
+
+import base64
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from http import HTTPStatus
+from typing import Any
+from urllib.parse import parse_qsl, quote_plus
+
+from authlib.oauth2.rfc6749.parameters import prepare_token_request
+
+from st_auth.errors import LoginRefused, ProviderError, StAuthError
+from st_auth.oauth.authorization import Grant
+from st_auth.oauth.metadata import Metadata
+from st_auth.oauth.profile import Provider
+from st_auth.oauth.violations import printable, protocol_violation
+from st_auth.secret import Secret
+
+__all__ = ["TokenRequest", "TokenSet", "code_request", "judge_token_response"]
+
+TOKEN_LIMIT = 16 * 1024
+LIFETIME_LIMIT = 10 * 366 * 86_400
+DEFAULT_MARGIN = timedelta(seconds=60)
+
+
+@dataclass(frozen=True, slots=True)
+class TokenSet:
+    """Access, refresh and ID token of one person at one provider (RFC 6749 section 5.1, OpenID Connect Core section 3.1.3.3).
+
+    `expires_at` is None where the provider did not say.
+    """
+
+    access_token: Secret[str]
+    token_type: str
+    expires_at: datetime | None
+    refresh_token: Secret[str] | None
+    id_token: Secret[str] | None
+    scope: tuple[str, ...]
+
+    def is_fresh(self, now: datetime, margin: timedelta = DEFAULT_MARGIN) -> bool:
+        """Say whether the access token outlives `margin`; one of unknown lifetime counts as fresh until it is refused."""
+        return self.expires_at is None or now + margin < self.expires_at
+
+
+@dataclass(frozen=True, slots=True)
+class TokenRequest:
+    """A form for the token endpoint and the headers that say who sends it. Holds secrets: `repr` shows none."""
+
+    form: Secret[str]
+    headers: Mapping[str, Secret[str]]
+
+    def pairs(self) -> list[tuple[str, str]]:
+        """Return the form as names and values, secrets in clear: for the wire only."""
+        return parse_qsl(self.form.reveal(), keep_blank_values=True)
+
+
+def code_request(grant: Grant, provider: Provider, metadata: Metadata) -> TokenRequest:
+    """Ask for tokens in exchange for a code (RFC 6749 section 4.1.3, RFC 7636 section 4.5)."""
+    form: dict[str, str] = {"code": grant.code.reveal(), "code_verifier": grant.code_verifier.reveal()}
+    form, headers = _authenticated(form, provider, metadata)
+    return TokenRequest(Secret(prepare_token_request("authorization_code", redirect_uri=grant.redirect_uri, **form)), headers)
+
+
+def _authenticated(form: dict[str, str], provider: Provider, metadata: Metadata) -> tuple[dict[str, str], dict[str, Secret[str]]]:
+    method = _auth_method(provider, metadata)
+    if provider.client_secret is None or method == "none":
+        return {**form, "client_id": provider.client_id}, {}
+    secret = provider.client_secret.reveal()
+    if method == "client_secret_post":
+        return {**form, "client_id": provider.client_id, "client_secret": secret}, {}
+    return form, {"Authorization": Secret("Basic " + _basic(provider.client_id, secret))}
+
+
+def _auth_method(provider: Provider, metadata: Metadata) -> str:
+    """Prefer what is configured, then Basic, which is what metadata that says nothing means (RFC 8414 section 2)."""
+    if provider.token_endpoint_auth_method:
+        return provider.token_endpoint_auth_method
+    offered = metadata.token_endpoint_auth_methods_supported
+    if "client_secret_post" in offered and "client_secret_basic" not in offered:
+        return "client_secret_post"
+    return "client_secret_basic"
+
+
+def _basic(client_id: str, secret: str) -> str:
+    """Return id and secret form-encoded, then base64 (RFC 6749 section 2.3.1)."""
+    return base64.b64encode(f"{quote_plus(client_id)}:{quote_plus(secret)}".encode()).decode()
+
+
+def judge_token_response(status: int, answer: Mapping[str, Any], scopes: tuple[str, ...], now: datetime) -> TokenSet:
+    """Accept a token response to a request for `scopes`, or refuse it (RFC 6749 section 5, Core 1.0 section 3.1.3.3).
+
+    Raises `LoginRefused` for a code that the provider does not take, `ProviderError` for all else.
+    """
+    if "error" in answer or status != HTTPStatus.OK:
+        raise _refusal(answer)
+    access_token = _token(answer, "access_token")
+    if access_token is None:
+        raise protocol_violation("access_token", "present")
+    _require_bearer(answer.get("token_type"))
+    id_token = _token(answer, "id_token")
+    if id_token is None and "openid" in scopes:
+        raise protocol_violation("id_token", "present, as the scope has openid")
+    return TokenSet(
+        access_token=access_token,
+        token_type="Bearer",  # noqa: S106  # the only kind we take, in its usual spelling
+        expires_at=_expires_at(answer.get("expires_in"), now),
+        refresh_token=_token(answer, "refresh_token"),
+        id_token=id_token,
+        scope=_scope(answer.get("scope"), scopes),
+    )
+
+
+def _refusal(answer: Mapping[str, Any]) -> StAuthError:
+    error = printable(answer.get("error"))
+    if error == "invalid_grant":
+        return LoginRefused("The provider did not take the code, or took it before.", code="invalid_grant", hint="Log in again.")
+    hint = "Check client_id, client_secret and token_endpoint_auth_method." if error in ("invalid_client", "unauthorized_client") else ""
+    description = printable(answer.get("error_description"))
+    return ProviderError("The provider refused the token request.", code="request_refused", error=error, description=description, hint=hint)
+
+
+def _token(answer: Mapping[str, Any], name: str) -> Secret[str] | None:
+    """Return a token that is safe in a header: printable ASCII without spaces, at most 16 KiB (ID tokens 64 KiB)."""
+    value = answer.get(name)
+    if value is None or value == "":
+        return None
+    limit = 4 * TOKEN_LIMIT if name == "id_token" else TOKEN_LIMIT
+    if not isinstance(value, str) or len(value) > limit or not all("!" <= c <= "~" for c in value):
+        raise protocol_violation(name, f"at most {limit} printable ASCII characters without spaces")
+    return Secret(value)
+
+
+def _require_bearer(token_type: object) -> None:
+    if not isinstance(token_type, str) or token_type.lower() != "bearer":
+        raise protocol_violation("token_type", "Bearer")
+
+
+def _expires_at(expires_in: object, now: datetime) -> datetime | None:
+    """Read a lifetime as number or numeric string; a senseless one counts as not given (RFC 6749 section 5.1)."""
+    if isinstance(expires_in, str) and expires_in.isascii() and expires_in.isdigit():
+        expires_in = int(expires_in[:12])
+    if isinstance(expires_in, bool) or not isinstance(expires_in, int | float) or not 0 < expires_in <= LIFETIME_LIMIT:
+        return None
+    return now + timedelta(seconds=expires_in)
+
+
+def _scope(scope: object, asked: tuple[str, ...]) -> tuple[str, ...]:
+    """Return the granted scope, which is the one asked for where the answer is silent (RFC 6749 section 5.1)."""
+    if scope is None or scope == "":
+        return asked
+    if not isinstance(scope, str):
+        raise protocol_violation("scope", "a string")
+    return tuple(scope.split())

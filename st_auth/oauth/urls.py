@@ -1,0 +1,42 @@
+"""Which addresses we talk to: https, or plain http on this very machine."""
+
+from ipaddress import ip_address
+from typing import TypeGuard
+from urllib.parse import urlsplit
+
+__all__ = ["DISCOVERY_SUFFIX", "discovery_url", "is_loopback", "is_secure"]
+
+DISCOVERY_SUFFIX = "/.well-known/openid-configuration"
+
+
+def discovery_url(issuer: str) -> str:
+    """Return where an issuer publishes its metadata: one "/" at its end is taken away (OpenID Connect Discovery 1.0 section 4.1)."""
+    return issuer.removesuffix("/") + DISCOVERY_SUFFIX
+
+
+def is_secure(url: object) -> TypeGuard[str]:
+    """Say whether `url` is an absolute https URL, or an http one of a loopback host; without user, fragment or spaces.
+
+    OpenID Connect Discovery 1.0 section 3 wants https for issuer and endpoints; loopback is for development.
+    """
+    if not isinstance(url, str) or not url.isascii() or not url.isprintable() or " " in url or "\\" in url:
+        return False
+    try:
+        parts = urlsplit(url)
+        host, _ = parts.hostname, parts.port
+    except ValueError:
+        return False
+    if not host or "@" in parts.netloc or "#" in url:
+        return False
+    return parts.scheme == "https" or (parts.scheme == "http" and is_loopback(host))
+
+
+def is_loopback(host: str) -> bool:
+    """Say whether `host` is this machine: localhost, *.localhost (RFC 6761 section 6.3), 127.0.0.0/8, ::1."""
+    host = host.lower().rstrip(".")
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
+    try:
+        return ip_address(host.strip("[]")).is_loopback
+    except ValueError:
+        return False

@@ -1,0 +1,48 @@
+"""A value that will not print itself."""
+
+import hmac
+from typing import Generic, NoReturn, TypeVar
+
+__all__ = ["Secret"]
+
+T = TypeVar("T", str, bytes)
+
+
+class Secret(Generic[T]):
+    """A value that must never reach a log, a page or a traceback.
+
+    `repr`, `str` and `format` show `Secret(***)`. It compares in constant time, and cannot be hashed, copied or pickled.
+    """
+
+    __slots__ = ("_value",)
+    __hash__ = None  # type: ignore[assignment]  # a secret is no key of a dict; mypy wants object's __hash__
+
+    def __init__(self, value: T) -> None:
+        self._value: T = value
+
+    def reveal(self) -> T:
+        """Return the value. Call this only where it leaves for the wire, a cipher or a driver."""
+        return self._value
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Secret):
+            return NotImplemented
+        return hmac.compare_digest(_as_bytes(self._value), _as_bytes(other._value))
+
+    def __bool__(self) -> bool:
+        return bool(self._value)
+
+    def __repr__(self) -> str:
+        return "Secret(***)"
+
+    __str__ = __repr__
+
+    def __format__(self, spec: str) -> str:
+        return "Secret(***)"
+
+    def __reduce_ex__(self, protocol: object) -> NoReturn:
+        raise TypeError("A Secret cannot be pickled or copied.")
+
+
+def _as_bytes(value: str | bytes) -> bytes:
+    return value.encode() if isinstance(value, str) else value

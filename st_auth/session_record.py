@@ -1,0 +1,264 @@
+"""What a session is, and the same as sealed bytes: a card that operators can read, and a body that only the cookie opens.
+
+The value of a record is  length of the card (4) | sealed card | locked part.  The locked part is the sealed body of a session, the
+sealed farewell of one that ended here, or empty.
+"""
+
+import json
+import struct
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import accumulate, pairwise
+from typing import Any, Final, Protocol
+
+from st_auth.keyring import framed
+from st_auth.oauth.tokens import TokenSet
+from st_auth.secret import Secret
+from st_auth.stores import Record, from_microseconds, microseconds
+from st_auth.vault import Vault
+
+__all__ = [
+    "Card",
+    "Ended",
+    "Found",
+    "LoginLike",
+    "Session",
+    "body_of",
+    "find",
+    "open_farewell",
+    "open_session",
+    "seal_ended",
+    "seal_session",
+]
+
+_CARD: Final = "card"
+_BODY: Final = "session"
+_FAREWELL: Final = "farewell"
+_SIZES: Final = struct.Struct(">6I")  # of claims, profile, what is small of the tokens, access, refresh and ID token
+_DECODE: Final = json.JSONDecoder().raw_decode
+
+
+class LoginLike(Protocol):
+    """What a finished login says, as `st_auth.client.Login` has it."""
+
+    @property
+    def provider(self) -> str: ...
+    @property
+    def issuer(self) -> str: ...
+    @property
+    def subject(self) -> str: ...
+    @property
+    def claims(self) -> Mapping[str, Any]: ...
+    @property
+    def tokens(self) -> TokenSet | None: ...
+    @property
+    def name(self) -> str: ...
+    @property
+    def email(self) -> str | None: ...
+    @property
+    def email_verified(self) -> bool | None: ...
+    @property
+    def groups(self) -> tuple[str, ...]: ...
+    @property
+    def sid(self) -> str | None: ...
+
+
+@dataclass(frozen=True, slots=True)
+class Card:
+    """What may be known of a session without its cookie. `ended` says why it is over, and is empty while it lives."""
+
+    login_id: str
+    issuer: str
+    subject: str
+    name: str
+    provider: str
+    started_at: datetime
+    last_seen_at: datetime
+    browser: str
+    address: str
+    ended: str = ""
+    claim: str = ""
+
+
+_STARTED_AT: Final = Card.__slots__.index("started_at")
+_LAST_SEEN_AT: Final = Card.__slots__.index("last_seen_at")
+
+
+@dataclass(frozen=True, slots=True)
+class Session:
+    """One living session as its cookie opened it.
+
+    `claims_json` holds all claims of the login; `profile_json` holds name, email, email_verified, groups and sid as we understood them.
+    `expires_at` is the absolute limit. `cookie_key` stands for the cookie, which the process need not keep.
+    """
+
+    record_key: str
+    version: int
+    card: Card
+    claims_json: bytes
+    profile_json: bytes
+    tokens: TokenSet | None
+    expires_at: datetime
+    cookie_key: Secret[bytes]
+
+
+@dataclass(frozen=True, slots=True)
+class Ended:
+    """A session that is over, and why.
+
+    `farewell` is what a logout at the provider needs (`provider`, `id_token` as a Secret or None, `logout_hint`); it is there for a
+    minute after an end by the person's own browser, and for who has the cookie.
+    """
+
+    why: str
+    card: Card
+    farewell: Mapping[str, Any] | None
+
+
+@dataclass(frozen=True, slots=True)
+class Found:
+    """A record of a session whose card opened; its locked part is still sealed."""
+
+    record_key: str
+    record: Record
+    card: Card
+    locked: bytes
+
+
+def find(vault: Vault, record_key: str) -> Found | None:
+    """Read a record and open its card; None when it is absent, expired or unreadable."""
+    record = vault.store.get(record_key)
+    if record is None:
+        return None
+    end = 4 + int.from_bytes(record.value[:4], "big")
+    card = vault.open_without_cookie(record.value[4:end], purpose=_CARD, record_key=record_key, expires_at=record.expires_at)
+    return Found(record_key, record, _read_card(card), record.value[end:]) if card else None
+
+
+def open_session(vault: Vault, found: Found, cookie_key: Secret[bytes]) -> Session | None:
+    """Open the locked part of a living session; None when this is not its cookie or the bytes were changed."""
+    key, record = found.record_key, found.record
+    body = vault.open_with_cookie(found.locked, purpose=_BODY, record_key=key, expires_at=record.expires_at, cookie_key=cookie_key)
+    if body is None:
+        return None
+    claims_json, profile_json, *tokens = _split(body)  # neither claims nor profile is parsed: few requests need them
+    return Session(key, record.version, found.card, claims_json, profile_json, _read_tokens(*tokens), record.expires_at, cookie_key)
+
+
+def open_farewell(vault: Vault, found: Found, cookie_key: Secret[bytes]) -> Mapping[str, Any] | None:
+    """Open what an ended session left for the logout at the provider, if it left something."""
+    if not found.locked:
+        return None
+    key, expires_at = found.record_key, found.record.expires_at
+    plain = vault.open_with_cookie(found.locked, purpose=_FAREWELL, record_key=key, expires_at=expires_at, cookie_key=cookie_key)
+    return _read_farewell(plain) if plain else None
+
+
+def seal_session(vault: Vault, session: Session, tags: tuple[str, ...], locked: bytes = b"") -> Record:
+    """Seal a session as a record. `locked`, its body as it was sealed before, is kept if the present key sealed it."""
+    if not (locked and vault.is_current(locked)):
+        body = _join(session.claims_json, session.profile_json, *_write_tokens(session.tokens))
+        locked = vault.seal_with_cookie(
+            body, purpose=_BODY, record_key=session.record_key, expires_at=session.expires_at, cookie_key=session.cookie_key
+        )
+    return _joined(vault, session.record_key, session.card, locked, session.expires_at, tags)
+
+
+def seal_ended(vault: Vault, record_key: str, card: Card, expires_at: datetime, session: Session | None) -> tuple[Record, Ended]:
+    """Seal what remains of a session that is over: its card, and the farewell where its `session` could be opened."""
+    if session is None:
+        return _joined(vault, record_key, card, b"", expires_at, ()), Ended(card.ended, card, None)
+    plain = _write_farewell(session)
+    locked = vault.seal_with_cookie(
+        plain, purpose=_FAREWELL, record_key=record_key, expires_at=expires_at, cookie_key=session.cookie_key
+    )
+    return _joined(vault, record_key, card, locked, expires_at, ()), Ended(card.ended, card, _read_farewell(plain))
+
+
+def body_of(login: LoginLike) -> tuple[bytes, bytes]:
+    """Return the claims and the profile of a login as JSON."""
+    profile = {
+        "name": login.name,
+        "email": login.email,
+        "email_verified": login.email_verified,
+        "groups": list(login.groups),
+        "sid": login.sid,
+    }
+    return _json(dict(login.claims)), _json(profile)
+
+
+def _joined(vault: Vault, record_key: str, card: Card, locked: bytes, expires_at: datetime, tags: tuple[str, ...]) -> Record:
+    sealed = vault.seal_without_cookie(_write_card(card), purpose=_CARD, record_key=record_key, expires_at=expires_at)
+    return Record(framed(sealed) + locked, expires_at, tags)
+
+
+def _join(*parts: bytes) -> bytes:
+    return _SIZES.pack(*map(len, parts)) + b"".join(parts)
+
+
+def _split(body: bytes) -> list[bytes]:
+    ends = accumulate(_SIZES.unpack_from(body), initial=_SIZES.size)
+    return [body[start:end] for start, end in pairwise(ends)]
+
+
+def _write_card(card: Card) -> bytes:
+    fields = [getattr(card, name) for name in Card.__slots__]
+    fields[_STARTED_AT] = microseconds(card.started_at)
+    fields[_LAST_SEEN_AT] = microseconds(card.last_seen_at)
+    return _json(fields)
+
+
+def _read_card(plain: bytes) -> Card:
+    fields = _parsed(plain)
+    fields[_STARTED_AT] = from_microseconds(fields[_STARTED_AT])
+    fields[_LAST_SEEN_AT] = from_microseconds(fields[_LAST_SEEN_AT])
+    return Card(*fields)
+
+
+def _write_tokens(tokens: TokenSet | None) -> tuple[bytes, bytes, bytes, bytes]:
+    """Return what is small as JSON, and the three tokens as they are: no token is empty, so that empty means none."""
+    if tokens is None:
+        return b"", b"", b"", b""
+    expiry = None if tokens.expires_at is None else microseconds(tokens.expires_at)
+    small = _json([tokens.token_type, expiry, *tokens.scope])
+    return small, _token_bytes(tokens.access_token), _token_bytes(tokens.refresh_token), _token_bytes(tokens.id_token)
+
+
+def _read_tokens(small: bytes, access: bytes, refresh: bytes, id_token: bytes) -> TokenSet | None:
+    if not small:
+        return None
+    token_type, expiry, *scope = _parsed(small)
+    return TokenSet(
+        Secret(access.decode()),
+        token_type,
+        None if expiry is None else from_microseconds(expiry),
+        Secret(refresh.decode()) if refresh else None,
+        Secret(id_token.decode()) if id_token else None,
+        tuple(scope),
+    )
+
+
+def _token_bytes(token: Secret[str] | None) -> bytes:
+    return token.reveal().encode() if token else b""
+
+
+def _write_farewell(session: Session) -> bytes:
+    claims = json.loads(session.claims_json)
+    id_token = session.tokens.id_token if session.tokens else None
+    hint = claims.get("login_hint") or json.loads(session.profile_json)["email"]
+    return _json({"provider": session.card.provider, "id_token": id_token and id_token.reveal(), "logout_hint": hint or ""})
+
+
+def _read_farewell(plain: bytes) -> Mapping[str, Any]:
+    fields = _parsed(plain)
+    return fields | {"id_token": fields["id_token"] and Secret(fields["id_token"])}
+
+
+def _json(value: object) -> bytes:
+    # In ASCII, because a provider's JSON may hold halves of surrogate pairs, which UTF-8 cannot.
+    return json.dumps(value, allow_nan=False, separators=(",", ":")).encode()
+
+
+def _parsed(plain: bytes) -> Any:
+    return _DECODE(plain.decode())[0]  # half the time of json.loads, which looks for encodings and white space that we do not write

@@ -1,0 +1,141 @@
+"""What app code holds: the person who is logged in. One-line delegations; decisions stand elsewhere."""
+
+import json
+from collections.abc import Callable, Mapping
+from datetime import datetime
+from types import MappingProxyType
+from typing import Any, NoReturn
+
+from st_auth.errors import LoginRequired
+from st_auth.live import LiveSession
+
+__all__ = ["SHARED", "User", "UserSession"]
+
+SHARED = (
+    "This result would be shown to everybody. Use `@st_auth.cache_data`, or pass plain values such as `user.email`."
+)
+
+
+class UserSession:
+    """How long a login lasts; both times are aware UTC."""
+
+    __slots__ = ("_live",)
+
+    def __init__(self, live: LiveSession) -> None:
+        self._live = live
+
+    @property
+    def started_at(self) -> datetime:
+        """When the person logged in."""
+        return self._live.stored.card.started_at
+
+    @property
+    def expires_at(self) -> datetime:
+        """When this login ends, whatever the person does."""
+        return self._live.stored.expires_at
+
+    @property
+    def idle_expires_at(self) -> datetime:
+        """When this login ends if the person does nothing more."""
+        return self._live.idle_expires_at()
+
+    def __repr__(self) -> str:
+        return "UserSession(***)"
+
+    def __reduce_ex__(self, protocol: object) -> NoReturn:
+        raise TypeError(SHARED)
+
+
+class User:
+    """Who is logged in, for this run of the script only.
+
+    Two users are equal when issuer and subject are. A User belongs to its session: it cannot be hashed, copied, pickled or used
+    in a function that Streamlit caches for everybody, and it raises LoginRequired once its session has ended.
+    """
+
+    __slots__ = ("_facts", "_is_shared", "_live", "_profile", "_session")
+
+    def __init__(self, live: LiveSession, is_shared: Callable[[], bool]) -> None:
+        self._live = live
+        self._is_shared = is_shared
+        self._facts: Mapping[str, Any] | None = None
+        self._profile: dict[str, Any] | None = None
+        self._session = UserSession(live)
+
+    @property
+    def issuer(self) -> str:
+        """The provider that says who this is: an `https` URL, compared exactly."""
+        return self._here().stored.card.issuer
+
+    @property
+    def subject(self) -> str:
+        """The person's id at the issuer; only issuer and subject together name a person (OpenID Connect Core section 5.7)."""
+        return self._here().stored.card.subject
+
+    @property
+    def name(self) -> str:
+        """What to call the person."""
+        return self._here().stored.card.name
+
+    @property
+    def email(self) -> str:
+        """The e-mail address, `""` if the provider gave none. Not a key: it can change, and can pass to somebody else."""
+        return str(self._about().get("email") or "")
+
+    @property
+    def groups(self) -> tuple[str, ...]:
+        """The groups that the provider names, mapped by its profile; empty if it names none."""
+        return tuple(self._about().get("groups", ()))
+
+    @property
+    def claims(self) -> Mapping[str, Any]:
+        """All claims of the ID token and of userinfo, read-only."""
+        live = self._here()
+        if self._facts is None:
+            self._facts = MappingProxyType(json.loads(live.stored.claims_json))
+        return self._facts
+
+    @property
+    def provider(self) -> str:
+        """The name of the `[auth.NAME]` section that the person logged in with; `default` for an unnamed one."""
+        return self._here().stored.card.provider
+
+    @property
+    def session(self) -> UserSession:
+        """How long this login lasts."""
+        self._here()
+        return self._session
+
+    def _about(self) -> dict[str, Any]:
+        live = self._here()
+        if self._profile is None:
+            self._profile = json.loads(live.stored.profile_json)
+        return self._profile
+
+    def _here(self) -> LiveSession:
+        """The live session; every attribute passes here."""
+        if self._is_shared():
+            raise TypeError(SHARED)
+        if self._live.ended:
+            raise LoginRequired("This login has ended.", code="session_ended", hint="Call st_auth.require_login() at the top of the script.")
+        return self._live
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, User):
+            return NotImplemented
+        mine, theirs = self._live.stored.card, other._live.stored.card
+        return (mine.issuer, mine.subject) == (theirs.issuer, theirs.subject)
+
+    __hash__ = None  # type: ignore[assignment]  # a User is no key; mypy wants object's __hash__
+
+    def __repr__(self) -> str:
+        return "User(***)" if self._live.ended else f"User({self._live.stored.card.name!r})"
+
+    def __reduce_ex__(self, protocol: object) -> NoReturn:
+        raise TypeError(SHARED)
+
+    def __reduce__(self) -> NoReturn:
+        raise TypeError(SHARED)
+
+    def __copy__(self) -> NoReturn:
+        raise TypeError(SHARED)

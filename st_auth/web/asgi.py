@@ -1,0 +1,69 @@
+"""The ASGI vocabulary, and one request as our own pages need it."""
+
+from collections.abc import Awaitable, Callable, Mapping, MutableMapping
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import parse_qs
+
+__all__ = ["App", "Message", "Receive", "Request", "Scope", "Send", "read_form"]
+
+Scope = MutableMapping[str, Any]
+Message = MutableMapping[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+App = Callable[[Scope, Receive, Send], Awaitable[None]]
+
+_LARGEST_FORM = 16_384
+
+
+@dataclass(frozen=True, slots=True)
+class Request:
+    """One HTTP request to a page of ours.
+
+    `path` is local (without base path); `cookies` are ours only; `headers` has one value a name.
+    """
+
+    method: str
+    path: str
+    full_path: str
+    query: str
+    headers: Mapping[bytes, bytes]
+    cookies: Mapping[str, str]
+    peer: str
+
+    def param(self, name: str) -> str:
+        """A query parameter; `""` if it is absent or comes twice."""
+        values = parse_qs(self.query, max_num_fields=20).get(name, []) if self.query else []
+        return values[0] if len(values) == 1 else ""
+
+    def header(self, name: bytes) -> str:
+        """A header as text, `""` if absent."""
+        return self.headers.get(name, b"").decode("latin-1")
+
+    @property
+    def is_top_level_visit(self) -> bool:
+        """Whether a person's browser opens this as a page of its own (Fetch Metadata: `Sec-Fetch-Dest: document`)."""
+        return self.method == "GET" and self.headers.get(b"sec-fetch-dest") == b"document"
+
+    @property
+    def wants_document(self) -> bool:
+        """Whether the answer is for a person to read: a navigation, or a plain client that asks for HTML."""
+        dest = self.headers.get(b"sec-fetch-dest")
+        if dest is not None:
+            return dest in (b"document", b"iframe", b"frame")
+        return self.method in ("GET", "HEAD") and b"text/html" in self.headers.get(b"accept", b"")
+
+
+async def read_form(receive: Receive) -> dict[str, str]:
+    """The fields of a small form post; empty if it is larger than 16 KiB."""
+    body = b""
+    while True:
+        message = await receive()
+        if message["type"] != "http.request":
+            return {}
+        body += message.get("body", b"")
+        if len(body) > _LARGEST_FORM:
+            return {}
+        if not message.get("more_body"):
+            break
+    return {name: values[0] for name, values in parse_qs(body.decode("latin-1"), max_num_fields=20).items() if len(values) == 1}

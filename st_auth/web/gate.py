@@ -1,0 +1,344 @@
+"""The gate: every request and every socket passes here, with a live session or not at all."""
+
+import asyncio
+import json
+import logging
+from collections.abc import Callable
+from typing import Any, Final, TypeVar
+
+import anyio
+import anyio.to_thread
+
+from st_auth import streamlit_facts as facts
+from st_auth.core import Core
+from st_auth.errors import Unavailable
+from st_auth.live import LiveSession
+from st_auth.secret import Secret
+from st_auth.sessions import Ended, Session, parse_cookie
+from st_auth.web.answers import redirect, refuse_socket, respond, short
+from st_auth.web.asgi import App, Message, Receive, Request, Scope, Send
+from st_auth.web.cookies import ENDED_MARK_AGE, CookieNames, read_cookies, set_cookie
+from st_auth.web.origin import host_answer, is_own_origin, is_trusted, return_path
+from st_auth.web.pages import Page, problem_page
+from st_auth.web.routes import Routes
+from st_auth.web.sockets import TabSocket
+from st_auth.web.visitors import Visitors
+from st_auth.web.words import problem
+
+__all__ = ["LOGIN_HEADER", "Gate"]
+
+LOGIN_HEADER: Final = "x-st-auth-login-id"
+_STREAM: Final = "/_stcore/stream"
+_OPEN: Final = frozenset({"/_stcore/health", "/_stcore/host-config"})
+_CLOSED: Final = "/_stcore/agent"
+_ISSUED: Final = ("/media/", "/_stcore/upload_file/")
+_SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
+_STORE_THREADS: Final = 16
+_LOGGER = logging.getLogger("st_auth")
+
+T = TypeVar("T")
+
+_EVERYWHERE = [(b"x-content-type-options", b"nosniff"), (b"referrer-policy", b"same-origin")]
+_DOCUMENT = [(b"content-security-policy", b"frame-ancestors 'self'"), (b"cache-control", b"no-store")]
+_MEDIA = [(b"cache-control", b"private, no-store"), (b"cross-origin-resource-policy", b"same-origin")]
+_MEDIA_MARKUP = [*_MEDIA, (b"content-security-policy", b"sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:")]
+_MARKUP: Final = (b"text/html", b"image/svg", b"application/xhtml", b"text/xml", b"application/xml")
+_TRANSPORT_SECURITY = (b"strict-transport-security", b"max-age=31536000")
+
+
+class Gate:
+    """Judges each HTTP and WebSocket scope of one app, and lets it on to Streamlit with the person's login id and claims."""
+
+    def __init__(self, core: Core, app: App, app_name: str) -> None:
+        self.core = core
+        self._app = app
+        self._config = core.config
+        self.names = CookieNames.of(core.config)
+        self.store_threads = anyio.CapacityLimiter(_STORE_THREADS)
+        self._resuming: dict[str, asyncio.Task[Session | Ended | None]] = {}
+        self._visitors = Visitors()
+        self._routes = Routes(self, app_name)
+        self._app_name = app_name
+        self._runs_ended = 0
+        self._everywhere = [*_EVERYWHERE, _TRANSPORT_SECURITY] if core.config.is_secure else _EVERYWHERE
+        self._freezes_left = 2 if core.config.freeze_heap else 0
+
+    # -- HTTP ------------------------------------------------------------------------------------------------------------
+
+    async def http(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One HTTP request."""
+        headers: dict[bytes, bytes] = dict(scope["headers"])
+        local = self._local(scope)
+        if local in _OPEN and (local == "/_stcore/health" or host_answer(headers.get(b"host"), self._config) == "ok"):
+            await self._pass(scope, receive, send, b"", local)
+            return
+        ours, rest = read_cookies(scope["headers"], self.names, facts.CLAIMS_COOKIES)
+        request = self._request(scope, headers, ours, local)
+        if (page := await self._answer(request, receive)) is not None:
+            await respond(page, send, head=request.method == "HEAD")
+            return
+        if local in self._config.public and request.method in _SAFE_METHODS:
+            await self._pass(scope, receive, send, rest, local)
+            return
+        try:
+            session = await self.session_of(ours)
+        except Unavailable as error:
+            await respond(self._unavailable(request, error), send)
+            return
+        if isinstance(session, LiveSession):
+            refused = self._refuse_known(request, session)
+        else:
+            refused = self._refuse_unknown(request, session, rest)
+        if refused is not None:
+            await respond(refused, send, head=request.method == "HEAD")
+        else:
+            await self._pass(scope, receive, send, rest, local)
+
+    def _local(self, scope: Scope) -> str:
+        """The decoded path below root path and base path; `""` for a path outside of them."""
+        path: str = scope["path"]
+        root = scope.get("root_path", "")
+        if root and path.startswith(root):
+            path = path[len(root) :]
+        base = self._config.base_path
+        if not base:
+            return path
+        if path == base:
+            return "/"
+        return path[len(base) :] if path.startswith(f"{base}/") else ""
+
+    def _request(self, scope: Scope, headers: dict[bytes, bytes], ours: dict[str, str], local: str) -> Request:
+        peer = scope.get("client")
+        return Request(
+            method=scope["method"],
+            path=local,
+            full_path=scope["path"],
+            query=scope.get("query_string", b"").decode("latin-1"),
+            headers=headers,
+            cookies=ours,
+            peer=peer[0] if peer else "",
+        )
+
+    async def _answer(self, request: Request, receive: Receive) -> Page | None:
+        """Our own answer: wrong host, one of our pages, or what is closed to everybody."""
+        if request.path != "/auth/health":
+            answer = host_answer(request.headers.get(b"host"), self._config)
+            if answer == "alias" and request.method in ("GET", "HEAD"):
+                return redirect(f"{self._config.origin}{request.full_path}{f'?{request.query}' if request.query else ''}", status=308)
+            if answer != "ok":
+                return self.problem("wrong_host", action=("Open the app", f"{self._config.origin}{self._config.base_path}/"))
+        if request.path == _CLOSED or request.path.startswith(f"{_CLOSED}/"):
+            return short(404, "not found")
+        return await self._routes.answer(request, receive)
+
+    def _refuse_known(self, request: Request, session: LiveSession) -> Page | None:
+        """What a logged-in person may not ask for either: other people's files, and acts that another site asks for."""
+        if request.method not in _SAFE_METHODS and not is_own_origin(dict(request.headers), self._config.origin):
+            return short(403, "not from this app's own page")
+        if request.path.startswith(_ISSUED) and request.method != "OPTIONS" and not session.may_ask_for(request.path):
+            return short(404, "not found")
+        if request.is_top_level_visit:
+            session.saw_person(self.core.clock)
+        return None
+
+    def _refuse_unknown(self, request: Request, why: str, rest: bytes) -> Page | None:
+        """What somebody without a login gets: the way to log in for a document, 401 for everything else."""
+        if request.path == "":
+            return self.problem("not_found", action=("Go to the app", f"{self._config.base_path}/"))
+        if why and request.wants_document and request.method == "GET":
+            return self._routes.to_ended(why, request)
+        if self._config.require_login == "in_script":
+            return self._refuse_anonymous(request, rest)
+        if request.method == "GET" and request.wants_document:
+            return self._routes.first_visit(request)
+        return short(401, "log in first", (b"www-authenticate", b'Cookie realm="app"'))
+
+    def _refuse_anonymous(self, request: Request, rest: bytes) -> Page | None:
+        """In `in_script` mode the script decides; files still go only to the browser that they were made for."""
+        if request.method not in _SAFE_METHODS and not is_own_origin(dict(request.headers), self._config.origin):
+            return short(403, "not from this app's own page")
+        if request.path.startswith(_ISSUED) and request.method != "OPTIONS" and not self._visitors.may_ask_for(rest, request.path):
+            return short(404, "not found")
+        if request.path.startswith(("/app/static/", "/_stcore/metrics")):
+            return short(401, "log in first")
+        return None
+
+    async def _pass(self, scope: Scope, receive: Receive, send: Send, cookies: bytes, local: str) -> None:
+        inner = dict(scope)
+        inner["headers"] = self._cleaned(scope, cookies)
+        is_media = local.startswith("/media/")
+
+        async def guarded(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                message["headers"] = self._guarded(message.get("headers", ()), is_media)
+            await send(message)
+
+        await self._app(inner, receive, guarded)
+
+    def _guarded(self, headers: Any, is_media: bool) -> list[tuple[bytes, bytes]]:
+        """An inner answer's headers with ours: what frames, stores and reads it."""
+        kept = [(k, v) for k, v in headers if not (k == b"access-control-allow-origin" and v == b"*")]
+        content = next((v for k, v in kept if k == b"content-type"), b"")
+        if is_media:
+            own = _MEDIA_MARKUP if content.startswith(_MARKUP) else _MEDIA
+        else:
+            own = _DOCUMENT if content.startswith(b"text/html") else []
+        names = {k for k, _ in own}
+        return [*((k, v) for k, v in kept if k not in names), *own, *self._everywhere]
+
+    def _cleaned(self, scope: Scope, cookies: bytes) -> list[tuple[bytes, bytes]]:
+        """The headers without our cookies and without what a client may not say about itself."""
+        hidden = self._hidden_headers(scope)
+        headers = [(k, v) for k, v in scope["headers"] if k != b"cookie" and k not in hidden]
+        if cookies:
+            headers.append((b"cookie", cookies))
+        return headers
+
+    def _hidden_headers(self, scope: Scope) -> frozenset[bytes]:
+        peer = scope.get("client")
+        from_proxy = bool(self._config.trusted_proxies and peer and is_trusted(peer[0], self._config.trusted_proxies))
+        return _LOGIN_HEADERS if from_proxy else _LOGIN_HEADERS | self._trusted_headers()
+
+    def _trusted_headers(self) -> frozenset[bytes]:
+        mapping = facts.keep_trusting(LOGIN_HEADER)
+        return frozenset(name.lower().encode("latin-1", "replace") for name in mapping)
+
+    # -- sessions --------------------------------------------------------------------------------------------------------
+
+    async def session_of(self, ours: dict[str, str]) -> LiveSession | str:
+        """The live session of a request's cookie, or why there is none: `""` if the browser brought no cookie at all.
+
+        A session in the registry is resolved here in the event loop; another one is read from the store in a thread, once
+        however many requests of a page ask at the same time. Raises `Unavailable` if the store does not answer.
+        """
+        text = ours.get(self.names.session)
+        if not text:
+            return ""
+        cookie = Secret(text)
+        raw = parse_cookie(cookie)
+        if raw is None:
+            return "no_session"
+        key = self.core.vault.record_key(raw)
+        live = self.core.live.by_key(key)
+        if live is not None:
+            return live
+        task = self._resuming.get(key)
+        if task is None:
+            task = self._resuming[key] = asyncio.ensure_future(self._resume(cookie))
+            task.add_done_callback(lambda _: self._resuming.pop(key, None))
+        stored = await asyncio.shield(task)
+        if isinstance(stored, Session):
+            return self.core.live.adopt(stored)
+        return stored.why if isinstance(stored, Ended) else "no_session"
+
+    async def _resume(self, cookie: Secret[str]) -> Session | Ended | None:
+        return await self.in_store_thread(self.core.sessions.resume, cookie)
+
+    async def in_store_thread(self, call: Callable[..., T], *arguments: Any) -> T:
+        """Run a call that asks the store, in a thread of our own limit."""
+        return await anyio.to_thread.run_sync(call, *arguments, limiter=self.store_threads)
+
+    def mark_cookie(self, mark: str) -> tuple[bytes, bytes]:
+        """The cookie that remembers that this browser's last login ended: nobody goes straight in behind it."""
+        return set_cookie(self.names, self.names.ended, mark, ENDED_MARK_AGE)
+
+    def problem(self, code: str, *, action: tuple[str, str] | None = None, reference: str = "", **words: str) -> Page:
+        """The page for what went wrong, by code."""
+        text = problem(code, address=f"{self._config.origin}{self._config.base_path}/", **words)
+        retry = 5 if text.status == 503 else None
+        return problem_page(
+            self._app_name, text.heading, text.sentence, text.what_to_do, status=text.status, action=action, reference=reference, retry_after=retry
+        )
+
+    def _unavailable(self, request: Request, error: Unavailable) -> Page:
+        _LOGGER.warning("The store does not answer; nobody new is let in: %s", error)
+        if not request.wants_document:
+            return short(503, "try again later", (b"retry-after", b"5"))
+        here = f"{request.full_path}?{request.query}" if request.query else request.full_path
+        return self.problem("store_unavailable", action=("Try again", return_path(here, self._config.base_path)))
+
+    # -- WebSocket -------------------------------------------------------------------------------------------------------
+
+    async def websocket(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One WebSocket: refused, sent to log in, or on to Streamlit."""
+        headers: dict[bytes, bytes] = dict(scope["headers"])
+        local = self._local(scope)
+        if host_answer(headers.get(b"host"), self._config) != "ok" or not is_own_origin(headers, self._config.origin):
+            await refuse_socket(send)
+            return
+        ours, rest = read_cookies(scope["headers"], self.names, facts.CLAIMS_COOKIES)
+        try:
+            session = await self.session_of(ours)
+            claims = await self._claims_of(session) if isinstance(session, LiveSession) else ""
+        except Unavailable:
+            await refuse_socket(send)  # the browser tries again by itself
+            return
+        if isinstance(session, LiveSession):
+            await self._with_login(scope, receive, send, session, rest, claims)
+        elif local != _STREAM:
+            await refuse_socket(send)
+        elif self._config.require_login == "in_script" and not session:
+            await self._without_login(scope, receive, send, rest)
+        else:
+            await self._send_away(receive, send, session or "no_session")
+
+    async def _claims_of(self, session: LiveSession) -> str:
+        """The cookies that make Streamlit's `st.user` hold this person's claims, as they were at login."""
+        tokens = await self._exposed_tokens(session) if self._config.expose_tokens else {}
+        return facts.claims_cookies(json.loads(session.stored.claims_json), session.stored.card.provider, self._config.origin, tokens)
+
+    async def _exposed_tokens(self, session: LiveSession) -> dict[str, str]:
+        stored = await self.in_store_thread(self.core.sessions.reread, session.stored)
+        if not isinstance(stored, Session) or stored.tokens is None:
+            return {}
+        tokens = {"id_token": stored.tokens.id_token, "access_token": stored.tokens.access_token}
+        return {kind: token.reveal() for kind, token in tokens.items() if token is not None and kind.removesuffix("_token") in self._config.expose_tokens}
+
+    async def _with_login(self, scope: Scope, receive: Receive, send: Send, session: LiveSession, rest: bytes, claims: str) -> None:
+        socket = TabSocket(session, self.core.live, receive, send, self._config.base_path, self._run_ended)
+        if not self.core.live.join(session, socket):
+            await self._send_away(receive, send, session.ended)
+            return
+        cookies = b"; ".join(part for part in (rest, claims.encode("latin-1")) if part)
+        inner = self._socket_scope(scope, cookies, session.login_id)
+        inner[facts.SOCKET_KEY] = socket
+        try:
+            await self._app(inner, socket.receive, socket.send)
+        finally:
+            self.core.live.part(session, socket)
+
+    async def _without_login(self, scope: Scope, receive: Receive, send: Send, rest: bytes) -> None:
+        """An anonymous tab, in `in_script` mode: its Streamlit session is bound to this browser and to nobody's login."""
+        visitor = self._visitors.of(rest)
+        await self._app(self._socket_scope(scope, rest, visitor.handle), receive, visitor.watch(send))
+
+    def _socket_scope(self, scope: Scope, cookies: bytes, login_id: str) -> Scope:
+        headers = self._cleaned(scope, cookies)
+        headers.append((LOGIN_HEADER.encode(), login_id.encode()))
+        return {**scope, "headers": headers}
+
+    async def _send_away(self, receive: Receive, send: Send, why: str) -> None:
+        """Accept only to send the tab to where it is told what happened: a refused handshake would leave it on a spinner."""
+        await receive()
+        await send({"type": "websocket.accept", "subprotocol": "streamlit"})
+        url = ""
+        with anyio.move_on_after(2):
+            message = await receive()
+            seen = facts.read_back_msg(message.get("bytes") or b"")
+            url = seen.url if seen else ""
+        await send({"type": "websocket.send", "bytes": facts.auth_redirect(self._routes.ended_url(why, url))})
+        await send({"type": "websocket.close", "code": 4401})
+
+    def _run_ended(self) -> None:
+        """The first script run is over: the app's own modules are loaded, so the heap is frozen once more."""
+        if self._freezes_left:
+            self._freezes_left = 0
+            self._app_loaded()
+
+    def _app_loaded(self) -> None:
+        from st_auth.web.heap import freeze
+
+        freeze()
+
+
+_LOGIN_HEADERS = frozenset({LOGIN_HEADER.encode(), LOGIN_HEADER.replace("-", "_").encode()})

@@ -1,0 +1,123 @@
+"""The ASGI middleware: it starts with the server, stops with it, and lets nothing pass before it stands."""
+
+import asyncio
+import contextlib
+import logging
+from collections.abc import Callable
+from typing import Any
+
+import anyio.to_thread
+
+from st_auth import streamlit_facts as facts
+from st_auth.core import Core
+from st_auth.errors import ConfigError, StAuthError, Unavailable
+from st_auth.web.answers import refuse_socket, respond
+from st_auth.web.asgi import App, Message, Receive, Scope, Send
+from st_auth.web.gate import LOGIN_HEADER, Gate
+from st_auth.web.heap import freeze
+from st_auth.web.pages import problem_page
+from st_auth.web.start import app_name, start_core
+from st_auth.web.watch import Watch
+from st_auth.web.words import problem
+
+__all__ = ["Middleware"]
+
+_LOGGER = logging.getLogger("st_auth")
+
+
+class Middleware:
+    """Puts login, sessions and per-user data in front of a Streamlit app: `st.App("app.py", middleware=[Middleware(st_auth.Middleware)])`.
+
+    The configuration is read when the server starts, after `st.App(secrets=…)` is merged. A server with a wrong one does not
+    start; where the server gives no notice of its start (a mounted app), nothing passes until it is right.
+    """
+
+    def __init__(self, app: App, *, make_core: Callable[[], Core] = start_core) -> None:
+        self._app = app
+        self._make_core = make_core
+        self._gate: Gate | None = None
+        self._failed: StAuthError | None = None
+        self._starting = asyncio.Lock()
+        self._watch: asyncio.Task[None] | None = None
+        self._stop_trusting: Callable[[], None] = lambda: None
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        """One ASGI scope; a kind that we do not know is refused."""
+        kind = scope["type"]
+        if kind == "lifespan":
+            await self._lifespan(scope, receive, send)
+        elif kind == "http":
+            gate = self._gate or await self._started()
+            await (gate.http(scope, receive, send) if gate else respond(_broken(), send))
+        elif kind == "websocket":
+            gate = self._gate or await self._started()
+            await (gate.websocket(scope, receive, send) if gate else refuse_socket(send))
+        else:
+            raise ValueError(f"st_auth does not let ASGI scopes of the kind {kind!r} pass.")
+
+    async def _lifespan(self, scope: Scope, receive: Receive, send: Send) -> None:
+        async def watched(message: Message) -> None:
+            if message["type"] == "lifespan.startup.complete" and await self._started() is None:
+                message = {"type": "lifespan.startup.failed", "message": str(self._failed)}
+            await send(message)
+
+        try:
+            await self._app(scope, receive, watched)
+        finally:
+            await self.stop()
+
+    async def start(self) -> None:
+        """Start in the running event loop, for a server that has started already. Raises what keeps it from starting."""
+        if await self._started() is None:
+            raise self._failed or Unavailable("st_auth cannot start yet.", code="store")
+
+    async def _started(self) -> Gate | None:
+        """The gate, built at the first call; None if the configuration does not allow one."""
+        async with self._starting:
+            if self._gate is None and self._failed is None:
+                await self._start()
+        return self._gate
+
+    async def _start(self) -> None:
+        try:
+            core = await anyio.to_thread.run_sync(self._make_core)
+        except ConfigError as error:
+            self._failed = error
+            _LOGGER.error("%s", error)
+            return
+        except StAuthError as error:
+            _LOGGER.error("st_auth cannot start yet: %s", error)
+            return
+        gate = Gate(core, self._app, app_name())
+        self._stop_trusting = facts.trust_login_header(LOGIN_HEADER)
+        facts.set_core(core)
+        self._watch = asyncio.create_task(Watch(gate).run(), name="st_auth.watch")
+        await asyncio.to_thread(_warm_up, core)
+        if core.config.freeze_heap:
+            freeze()
+        self._gate = gate
+
+    async def stop(self) -> None:
+        """Stop the watch and close what is open."""
+        self._stop_trusting()
+        if self._watch is not None:
+            self._watch.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await self._watch
+        gate, self._gate = self._gate, None
+        if gate is not None:
+            await anyio.to_thread.run_sync(gate.core.close)
+
+
+def _warm_up(core: Core) -> None:
+    """Ask each provider for its metadata now, so that no person waits for it; one that is down is asked again at a login."""
+    for name, client in core.clients.items():
+        try:
+            client.metadata()
+        except StAuthError as error:
+            _LOGGER.warning("The provider %s cannot be used yet: %s", name, error)
+
+
+def _broken() -> Any:
+    text = problem("config")
+    return problem_page("This app", text.heading, text.sentence, text.what_to_do, status=text.status)

@@ -1,0 +1,162 @@
+"""One tab's WebSocket between browser and Streamlit: what passes, what is remembered, and how the tab is sent away."""
+
+import asyncio
+import re
+from collections.abc import Callable
+from typing import Any, Final
+from urllib.parse import quote
+
+from st_auth import streamlit_facts as facts
+from st_auth.live import Live, LiveSession
+from st_auth.web.asgi import Message, Receive, Send
+from st_auth.web.origin import path_of, return_path
+
+__all__ = ["ISSUED_PATHS", "TabSocket"]
+
+_GONE: Final = 4401
+_DISCONNECT: Final[Message] = {"type": "websocket.disconnect", "code": _GONE}
+ISSUED_PATHS = re.compile(rb"/(?:media/[\w.%-]+|_stcore/upload_file/[\w-]+/[\w-]+)")
+_SHORT: Final = 4096
+_HELD_TEXT = "One moment: the login service does not answer. What you did waits here and is not lost."
+
+
+class TabSocket:
+    """The ASGI channel of one tab of one login.
+
+    It passes messages on, and on each one asks whether the session still holds. `leave` ends it from outside.
+    """
+
+    __slots__ = ("_base", "_first_rerun", "_live", "_loop", "_over", "_pending", "_ran", "_raw_receive", "_raw_send", "_run_ended", "session", "url")
+
+    def __init__(self, session: LiveSession, live: Live, receive: Receive, send: Send, base_path: str, run_ended: Callable[[], None]) -> None:
+        self.session = session
+        self.url = ""
+        self._live = live
+        self._base = base_path
+        self._raw_receive = receive
+        self._raw_send = send
+        self._loop = asyncio.get_running_loop()
+        self._over: asyncio.Future[None] = self._loop.create_future()
+        self._pending: asyncio.Future[Message] | None = None
+        self._first_rerun = True
+        self._ran = False
+        self._run_ended = run_ended
+
+    async def receive(self) -> Message:
+        """The browser's next message for Streamlit; a disconnect once the session is over."""
+        while True:
+            message = await self._next()
+            if message["type"] != "websocket.receive" or (data := message.get("bytes")) is None:
+                return message
+            if await self._passes(data):
+                return message
+
+    async def _next(self) -> Message:
+        if self._over.done():
+            return _DISCONNECT
+        if self._pending is None:
+            self._pending = asyncio.ensure_future(self._raw_receive())
+        await asyncio.wait((self._pending, self._over), return_when=asyncio.FIRST_COMPLETED)
+        if self._over.done():
+            self._pending.cancel()
+            return _DISCONNECT
+        message, self._pending = self._pending.result(), None
+        return message
+
+    async def _passes(self, data: bytes) -> bool:
+        """Whether a browser's message may reach Streamlit; counts it as activity if a person caused it."""
+        if why := self.session.lapsed(self._live.clock.monotonic()):
+            self.leave(why)
+            return False
+        if self._live.is_held and not await self._wait_until_confirmed():
+            return False
+        seen = facts.read_back_msg(data)
+        if seen is None:
+            return True  # Streamlit closes the socket with a protocol error of its own
+        if seen.url:
+            self.url = seen.url
+        if seen.kind == "rerun_script" and self._first_rerun:
+            self._first_rerun = False  # each tab sends one by itself when it connects, also after a dropped network
+        elif seen.by_person:
+            self.session.saw_person(self._live.clock)
+        return True
+
+    async def _wait_until_confirmed(self) -> bool:
+        """Hold the message while the store is silent; False if the session ended meanwhile."""
+        self.say(_HELD_TEXT)
+        while self._live.is_held:
+            done, _ = await asyncio.wait((self._over,), timeout=1.0)
+            if done:
+                return False
+        return not self.session.ended
+
+    async def send(self, message: Message) -> None:
+        """A message of Streamlit's for the browser; swallowed once the session is over."""
+        if self._over.done():
+            return
+        data = message.get("bytes")
+        if data is not None:
+            if b"/media/" in data or b"/_stcore/upload_file/" in data:
+                self._remember_issued(data)
+            if len(data) < _SHORT and not self._allows(data):
+                return
+        await self._raw_send(message)
+
+    def _allows(self, data: bytes) -> bool:
+        if not self._ran and facts.is_script_finished(data):
+            self._ran = True
+            self._run_ended()
+        return not (self.session.ended and b"/auth/login" in data)
+
+    def _remember_issued(self, data: bytes) -> None:
+        for path in ISSUED_PATHS.findall(data):
+            self.session.issue(path.decode())
+
+    def leave(self, why: str) -> None:
+        """Send the tab to the page that says why its session ended, and close it. Safe from any thread."""
+        self._soon(self._leave_to, self._landing(why))
+
+    def leave_to(self, url: str) -> None:
+        """Send the tab to one of our pages and close it. Safe from any thread."""
+        self._soon(self._leave_to, url)
+
+    def say(self, text: str) -> None:
+        """Show a short notice in the tab. Safe from any thread."""
+        self._soon(self._say, text)
+
+    def _landing(self, why: str) -> str:
+        path = return_path(path_of(self.url), self._base)
+        if why == "renewed":
+            return path
+        return f"{self._base}/auth/ended?why={quote(why)}&next={quote(path, safe='')}"
+
+    def _soon(self, act: Callable[[str], None], argument: str) -> None:
+        try:
+            self._loop.call_soon_threadsafe(act, argument)
+        except RuntimeError:
+            return  # the server's loop is closed: so are all its sockets
+
+    def _say(self, text: str) -> None:
+        if not self._over.done():
+            self._spawn(self._push(facts.notice(text)))
+
+    def _leave_to(self, url: str) -> None:
+        if not self._over.done():
+            self._over.set_result(None)
+            self._spawn(self._push(facts.auth_redirect(url), then_close=True))
+
+    def _spawn(self, work: Any) -> None:
+        task = self._loop.create_task(work)
+        _TASKS.add(task)
+        task.add_done_callback(_TASKS.discard)
+
+    async def _push(self, data: bytes, *, then_close: bool = False) -> None:
+        try:
+            await self._raw_send({"type": "websocket.send", "bytes": data})
+            if then_close:
+                await self._raw_send({"type": "websocket.close", "code": _GONE})
+        except (RuntimeError, OSError):
+            return  # the browser was gone first
+
+
+_TASKS: set[asyncio.Task[None]] = set()

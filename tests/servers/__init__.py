@@ -1,0 +1,1 @@
+"""Real servers for the tests: started by the suite on free loopback ports, ended by their process id."""

@@ -1,0 +1,24 @@
+#!/usr/bin/env bash
+# Write the three lock files from pyproject.toml: versions and hashes, and no address of any index.
+#   requirements.lock       everything, every extra: the one place where a version is decided
+#   requirements-test.lock  what `make test` needs;  requirements-demo.lock  what `make demo` needs: the same versions, less of them
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+if ! uv=$(command -v uv || ls .venv/bin/uv 2>/dev/null); then
+  echo "make lock needs uv (only this target does): .venv/bin/pip install uv" >&2
+  exit 1
+fi
+compile() {
+  UV_CUSTOM_COMPILE_COMMAND="make lock" "$uv" pip compile pyproject.toml --quiet --universal --generate-hashes \
+    --no-emit-index-url --no-header --no-annotate --python-version 3.11 "$@"
+}
+compile --upgrade --all-extras --group build -o requirements.lock
+compile --extra demo --extra test --group build -c requirements.lock -o requirements-test.lock
+compile --extra demo --group build -c requirements.lock -o requirements-demo.lock
+
+if grep -nE '://|file:|index-url|find-links' requirements*.lock; then
+  echo "a lock file names an address (the lines above): it must not" >&2
+  exit 1
+fi
+wc -l requirements*.lock

@@ -1,0 +1,25 @@
+#!/usr/bin/env bash
+# What the tests need from the system: Chromium, Node.js with npm. Installed by apt-get where missing, which takes root or sudo.
+set -euo pipefail
+
+missing=()
+command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null || missing+=(chromium)
+command -v node >/dev/null || missing+=(nodejs)
+command -v npm >/dev/null || missing+=(npm)
+[ ${#missing[@]} -eq 0 ] && exit 0
+
+echo "• missing on this machine: ${missing[*]}"
+if ! command -v apt-get >/dev/null; then
+  echo "Please install ${missing[*]} with this system's package manager, then run make test again." >&2
+  exit 1
+fi
+if [ "$(id -u)" -eq 0 ]; then
+  as_root=()
+elif command -v sudo >/dev/null && sudo -n true 2>/dev/null; then
+  as_root=(sudo -n)
+else
+  echo "Installing them takes root: run  apt-get install ${missing[*]}  as root, then make test again." >&2
+  exit 1
+fi
+"${as_root[@]}" apt-get update -qq
+DEBIAN_FRONTEND=noninteractive "${as_root[@]}" apt-get install -y -qq --no-install-recommends "${missing[@]}"
