@@ -6,11 +6,17 @@
 PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
-NODE   := tests/servers/openid-provider
+NODE   := $(patsubst %/package-lock.json,%/node_modules/.package-lock.json,$(wildcard tests/servers/*/package-lock.json))
 WORKERS ?= 2
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export npm_config_update_notifier := false
+
+# Node trusts the authorities that it was built with; a company's own stand in the system's list.
+SYSTEM_CA := $(firstword $(wildcard /etc/ssl/certs/ca-certificates.crt /etc/pki/tls/certs/ca-bundle.crt /etc/ssl/cert.pem))
+ifneq ($(SYSTEM_CA),)
+export NODE_EXTRA_CA_CERTS ?= $(SYSTEM_CA)
+endif
 
 .DEFAULT_GOAL := help
 .PHONY: help demo test check bench cases fresh lock clean
@@ -22,7 +28,7 @@ demo: $(VENV)/.demo  ## run the example dashboard with a development identity pr
 	@echo "• starting the example dashboard: http://localhost:8501 (Ctrl+C ends it)"
 	@$(BIN)/st-auth run examples/dashboard/app.py $(ARGS)
 
-test: $(VENV)/.test $(NODE)/node_modules/.package-lock.json  ## everything the tests need, then all tests
+test: $(VENV)/.test $(NODE)  ## everything the tests need, then all tests
 	@echo "• running all tests, $(WORKERS) at a time"
 	@$(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal $(ARGS)
 
@@ -34,10 +40,10 @@ check: $(VENV)/.test  ## the fast loop: ruff, types, unit tests (no browser, no 
 	@echo "• unit tests"
 	@$(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal --ignore=tests/browser --ignore=tests/flows --ignore=tests/attacks $(ARGS)
 
-bench: $(VENV)/.test $(NODE)/node_modules/.package-lock.json  ## measure side by side; ROWS="gate_warm login" for some
+bench: $(VENV)/.test $(NODE)  ## measure side by side; ROWS="gate_warm login" for some
 	@$(BIN)/python -m bench $(ROWS)
 
-cases: $(VENV)/.test $(NODE)/node_modules/.package-lock.json  ## each attack with its defence, and without it
+cases: $(VENV)/.test $(NODE)  ## each attack with its defence, and without it
 	@$(BIN)/python -m tests.cases $(ARGS)
 
 fresh:  ## demo and test from a fresh clone as a new system user (root)
@@ -47,7 +53,7 @@ lock:  ## write the lock files anew (needs uv)
 	@PATH="$(abspath $(BIN)):$$PATH" tools/lock.sh
 
 clean:  ## take .venv and node_modules away
-	rm -rf $(VENV) $(NODE)/node_modules
+	rm -rf $(VENV) tests/servers/*/node_modules
 
 # requirements-test.lock is requirements-demo.lock and more, so either may come first.
 $(VENV)/.demo: requirements-demo.lock pyproject.toml
@@ -58,8 +64,8 @@ $(VENV)/.test: requirements-test.lock pyproject.toml
 	@tools/venv.sh $(PYTHON) $(VENV) $<
 	@touch $@
 
-$(NODE)/node_modules/.package-lock.json: $(NODE)/package-lock.json
+$(NODE): %/node_modules/.package-lock.json: %/package-lock.json
 	@tools/system.sh
-	@echo "• installing the certified OpenID provider for the tests (npm ci)"
-	@npm ci --prefix $(NODE) --no-audit --no-fund --loglevel=error
+	@echo "• installing $* (npm ci)"
+	@npm ci --prefix $* --no-audit --no-fund --loglevel=error
 	@touch $@

@@ -1,4 +1,4 @@
-"""The same as an ASGI application: `streamlit run examples/asgi_app.py`, or `uvicorn examples.asgi_app:app`."""
+"""The same as an ASGI application: `streamlit run examples/asgi_app.py`."""
 
 from pathlib import Path
 

@@ -1,7 +1,7 @@
 """Login, sessions and per-user data for Streamlit apps.
 
-    import st_auth
-    user = st_auth.require_login()
+import st_auth
+user = st_auth.require_login()
 """
 
 from typing import TYPE_CHECKING, Any

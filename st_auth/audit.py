@@ -9,7 +9,7 @@ __all__ = ["record"]
 _LOGGER = logging.getLogger("st_auth.audit")
 
 
-def record(event: str, **fields: str | int | float | bool | None) -> None:
+def record(event: str, **fields: str | float | bool | None) -> None:
     """Write one audit event as a line of JSON to the logger `st_auth.audit`.
 
     `event` is a stable name such as `login` or `session_ended`. Fields hold names, ids and codes, never a token, a cookie or a

@@ -1,12 +1,10 @@
 """[auth] and [st_auth] of secrets.toml as one frozen Config, or all that is wrong with them at once."""
 
 import base64
-import difflib
 import hashlib
 import ipaddress
 import os
-import re
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
@@ -14,6 +12,7 @@ from types import MappingProxyType
 from typing import Any, Literal
 from urllib.parse import SplitResult, urlsplit
 
+from st_auth.config_reader import SECRETS, Reader, texts
 from st_auth.errors import ConfigError, Problem
 from st_auth.oauth.profile import Provider, resolve
 from st_auth.secret import Secret
@@ -22,11 +21,8 @@ __all__ = ["Allow", "Config", "Host", "is_loopback", "parse"]
 
 RequireLogin = Literal["before_app", "in_script"]
 
-_SECRETS = ".streamlit/secrets.toml"
 _SHARED_AUTH_KEYS = frozenset({"redirect_uri", "cookie_secret", "expose_tokens"})
 _MIN_SECRET_BYTES = 32
-_SPAN = re.compile(r"(\d+(?:\.\d+)?)\s*(s|m|h|d)")
-_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,9 +112,9 @@ def parse(secrets: Mapping[str, Any], host: Host, env: Mapping[str, str] = os.en
     auth, own = secrets.get("auth"), secrets.get("st_auth", {})
     if not isinstance(auth, Mapping) or not auth:
         raise ConfigError([_no_auth()])
-    reader = _Reader(own if isinstance(own, Mapping) else {})
+    reader = Reader(own if isinstance(own, Mapping) else {})
     providers = _providers(auth, reader)
-    is_dev = any(p.profile == "dev" for p in providers.values())
+    is_dev = any(section.get("profile") == "dev" for section in (auth, *auth.values()) if isinstance(section, Mapping))
     redirect_uri = _redirect_uri(auth, host, is_dev, reader)
     parts = urlsplit(redirect_uri)
     loopback = is_loopback(parts.hostname or "")
@@ -153,115 +149,20 @@ def parse(secrets: Mapping[str, Any], host: Host, env: Mapping[str, str] = os.en
 
 def _no_auth() -> Problem:
     return Problem(
-        _SECRETS,
+        SECRETS,
         "[auth]",
         "there is no [auth] section, so nobody could log in",
         'Try it now with `profile = "dev"` under `[auth.dev]`; for your company see docs/getting-started.md',
     )
 
 
-class _Reader:
-    """Reads [st_auth] key by key and keeps what is wrong."""
-
-    def __init__(self, own: Mapping[str, Any]) -> None:
-        self.own = own
-        self.problems: list[Problem] = []
-        self.warnings: list[str] = []
-        self._known: set[str] = set()
-
-    def wrong(self, key: str, what: str, mend: str) -> None:
-        """Keep one problem."""
-        self.problems.append(Problem(_SECRETS, key, what, mend))
-
-    def value(self, key: str, kind: type | tuple[type, ...], default: Any, what: str) -> Any:
-        """One key of [st_auth], or the default; a value of another type is a problem."""
-        self._known.add(key)
-        value = self.own.get(key, default)
-        if isinstance(value, kind) and not (isinstance(value, bool) and kind is int):
-            return value
-        self.wrong(f"st_auth.{key}", f"must be {what}", f"write {what}, or leave the key out")
-        return default
-
-    def text(self, key: str, default: str) -> str:
-        """A string."""
-        return str(self.value(key, str, default, "text in quotes"))
-
-    def flag(self, key: str, default: bool) -> bool:
-        """true or false."""
-        return bool(self.value(key, bool, default, "true or false"))
-
-    def whole(self, key: str, default: int) -> int:
-        """A whole number above zero."""
-        number = int(self.value(key, int, default, "a whole number above 0"))
-        if number < 1:
-            self.wrong(f"st_auth.{key}", "must be above 0", f"write {default}, the default, or another whole number")
-        return max(number, 1)
-
-    def choice(self, key: str, choices: tuple[str, ...], default: str) -> str:
-        """One of a few words."""
-        word = self.text(key, default)
-        if word in choices:
-            return word
-        self.wrong(f"st_auth.{key}", f"is not one of {', '.join(choices)}", f"write {key} = {choices[0]!r}")
-        return default
-
-    def texts(self, key: str) -> tuple[str, ...]:
-        """A list of strings."""
-        return _texts(self.value(key, (list, tuple), (), "a list of texts"), lambda: self.wrong(f"st_auth.{key}", "must be a list of texts", "put each into quotes"))
-
-    def paths(self, key: str) -> tuple[str, ...]:
-        """A list of exact paths."""
-        paths = self.texts(key)
-        for path in paths:
-            if not path.startswith("/") or "*" in path or "//" in path or "/." in path:
-                self.wrong(f"st_auth.{key}", "holds something that is no exact path", 'write paths such as "/app/static/logo.png"')
-        return paths
-
-    def span(self, key: str, default: timedelta) -> timedelta:
-        """A span of time such as "4h", "90m", "30s" or "1h 30m"."""
-        self._known.add(key)
-        if key not in self.own:
-            return default
-        text = str(self.own[key]).strip()
-        parts = _SPAN.findall(text)
-        seconds = sum(float(number) * _SECONDS[unit] for number, unit in parts)
-        if not parts or _SPAN.sub("", text).strip() or not 1 <= seconds <= 90 * 86400:
-            self.wrong(f"st_auth.{key}", "is not a span of time between 1s and 90d", 'write it like "4h", "90m" or "1h 30m"')
-            return default
-        return timedelta(seconds=seconds)
-
-    def networks(self, key: str) -> tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]:
-        """A list of networks in CIDR notation."""
-        networks = []
-        for text in self.texts(key):
-            try:
-                networks.append(ipaddress.ip_network(text))
-            except ValueError:
-                self.wrong(f"st_auth.{key}", "holds something that is no network", 'write networks such as "10.0.0.0/8"')
-        return tuple(networks)
-
-    def finish(self) -> None:
-        """Raise all problems, those of unknown keys included."""
-        for key in sorted(set(self.own) - self._known):
-            near = difflib.get_close_matches(key, sorted(self._known), n=1)
-            mend = f"did you mean {near[0]!r}?" if near else f"known keys: {', '.join(sorted(self._known))}"
-            self.wrong(f"st_auth.{key}", "is not a key of [st_auth]", mend)
-        if self.problems:
-            raise ConfigError(self.problems)
-
-
-def _texts(value: Any, wrong: Callable[[], None]) -> tuple[str, ...]:
-    if isinstance(value, str):
-        return (value,)
-    if not isinstance(value, list | tuple) or not all(isinstance(item, str) for item in value):
-        wrong()
-        return ()
-    return tuple(value)
-
-
-def _providers(auth: Mapping[str, Any], reader: _Reader) -> dict[str, Provider]:
+def _providers(auth: Mapping[str, Any], reader: Reader) -> dict[str, Provider]:
     """Each [auth.NAME], and [auth] itself where it holds a client, as a Provider."""
-    sections = {name: section for name, section in auth.items() if isinstance(section, Mapping) and name not in ("client_kwargs", "authorize_params")}
+    sections = {
+        name: section
+        for name, section in auth.items()
+        if isinstance(section, Mapping) and name not in ("client_kwargs", "authorize_params")
+    }
     own = {key: value for key, value in auth.items() if key not in _SHARED_AUTH_KEYS and key not in sections}
     if own.keys() & {"client_id", "profile", "server_metadata_url"}:
         sections = {"default": own, **sections}
@@ -270,13 +171,13 @@ def _providers(auth: Mapping[str, Any], reader: _Reader) -> dict[str, Provider]:
     providers = {}
     for name, section in sections.items():
         try:
-            providers[name] = resolve(name, section, file=_SECRETS)
+            providers[name] = resolve(name, section, file=SECRETS)
         except ConfigError as error:
             reader.problems.extend(error.problems)
     return providers
 
 
-def _redirect_uri(auth: Mapping[str, Any], host: Host, is_dev: bool, reader: _Reader) -> str:
+def _redirect_uri(auth: Mapping[str, Any], host: Host, is_dev: bool, reader: Reader) -> str:
     fallback = f"http://localhost:{host.port}{_base_path(host.base_path)}/oauth2callback"
     uri = auth.get("redirect_uri", fallback if is_dev else None)
     mend = f'write redirect_uri = "{fallback}" for your own machine, or the https address that your provider knows'
@@ -289,7 +190,14 @@ def _redirect_uri(auth: Mapping[str, Any], host: Host, is_dev: bool, reader: _Re
         _ = parts.port
     except ValueError:
         parts = urlsplit("")
-    if parts.scheme not in ("http", "https") or not parts.hostname or not parts.path or parts.query or parts.fragment or "@" in parts.netloc:
+    if (
+        parts.scheme not in ("http", "https")
+        or not parts.hostname
+        or not parts.path
+        or parts.query
+        or parts.fragment
+        or "@" in parts.netloc
+    ):
         reader.wrong("auth.redirect_uri", "is not a full address without query", mend)
         return fallback
     if parts.scheme == "http" and not is_loopback(parts.hostname):
@@ -318,7 +226,7 @@ def _base_path(path: str) -> str:
     return f"/{path.strip('/')}" if path.strip("/") else ""
 
 
-def _cookie_secret(auth: Mapping[str, Any], host: Host, loopback: bool, reader: _Reader) -> Secret[str]:
+def _cookie_secret(auth: Mapping[str, Any], host: Host, loopback: bool, reader: Reader) -> Secret[str]:
     secret = auth.get("cookie_secret")
     make = 'python -c "import secrets; print(secrets.token_urlsafe(32))"'
     if secret is None and loopback:
@@ -356,28 +264,32 @@ def _kept_secret(folder: Path) -> Secret[str]:
     return Secret(text)
 
 
-def _keys(reader: _Reader, env: Mapping[str, str]) -> tuple[Secret[str], ...]:
+def _keys(reader: Reader, env: Mapping[str, str]) -> tuple[Secret[str], ...]:
     keys = reader.texts("keys")
     if not keys and (text := env.get("ST_AUTH_KEYS")):
         keys = tuple(part.strip() for part in text.split(",") if part.strip())
     return tuple(Secret(key) for key in keys)
 
 
-def _expose_tokens(auth: Mapping[str, Any], reader: _Reader) -> tuple[str, ...]:
-    kinds = _texts(auth.get("expose_tokens", ()), lambda: None)
+def _expose_tokens(auth: Mapping[str, Any], reader: Reader) -> tuple[str, ...]:
+    kinds = texts(auth.get("expose_tokens", ()), lambda: None)
     if set(kinds) - {"id", "access"}:
-        reader.wrong("auth.expose_tokens", "names something other than id and access", 'write expose_tokens = ["id", "access"] or leave it out')
+        reader.wrong(
+            "auth.expose_tokens", "names something other than id and access", 'write expose_tokens = ["id", "access"] or leave it out'
+        )
         return ()
     return kinds
 
 
-def _allow(reader: _Reader) -> Allow:
+def _allow(reader: Reader) -> Allow:
     allow = reader.value("allow", (Mapping, str), {}, 'a table such as { email_domain = ["acme.com"] }, or "anyone"')
     if isinstance(allow, str):
         if allow != "anyone":
             reader.wrong("st_auth.allow", 'is neither a table nor "anyone"', 'write allow = { email_domain = ["acme.com"] }')
         return Allow()
-    problem = {key: (lambda key=key: reader.wrong(f"st_auth.allow.{key}", "must be a list of texts", "put each into quotes")) for key in allow}
+    problem = {
+        key: (lambda key=key: reader.wrong(f"st_auth.allow.{key}", "must be a list of texts", "put each into quotes")) for key in allow
+    }
     if unknown := sorted(set(allow) - {"email_domain", "email", "groups", "claim"}):
         reader.wrong(f"st_auth.allow.{unknown[0]}", "is not known", "known: email_domain, email, groups, claim")
     claim = allow.get("claim", {})
@@ -385,10 +297,10 @@ def _allow(reader: _Reader) -> Allow:
         reader.wrong("st_auth.allow.claim", "must be a table", 'write claim = { department = ["sales"] }')
         claim = {}
     return Allow(
-        email_domain=tuple(d.lower().lstrip("@") for d in _texts(allow.get("email_domain", ()), problem.get("email_domain", lambda: None))),
-        email=tuple(e.lower() for e in _texts(allow.get("email", ()), problem.get("email", lambda: None))),
-        groups=_texts(allow.get("groups", ()), problem.get("groups", lambda: None)),
-        claim=MappingProxyType({str(k): _texts(v, problem.get("claim", lambda: None)) for k, v in claim.items()}),
+        email_domain=tuple(d.lower().lstrip("@") for d in texts(allow.get("email_domain", ()), problem.get("email_domain", lambda: None))),
+        email=tuple(e.lower() for e in texts(allow.get("email", ()), problem.get("email", lambda: None))),
+        groups=texts(allow.get("groups", ()), problem.get("groups", lambda: None)),
+        claim=MappingProxyType({str(k): texts(v, problem.get("claim", lambda: None)) for k, v in claim.items()}),
     )
 
 
@@ -404,7 +316,7 @@ def _absolute_store(store: str, host: Host) -> str:
     return f"{prefix}{host.folder / store.removeprefix(prefix)}"
 
 
-def _personas(auth: Mapping[str, Any], providers: Mapping[str, Provider], host: Host, reader: _Reader) -> dict[str, Path | None]:
+def _personas(auth: Mapping[str, Any], providers: Mapping[str, Provider], host: Host, reader: Reader) -> dict[str, Path | None]:
     found: dict[str, Path | None] = {}
     for name, provider in providers.items():
         if provider.profile != "dev":
@@ -413,7 +325,9 @@ def _personas(auth: Mapping[str, Any], providers: Mapping[str, Provider], host: 
         path = section.get("personas") if isinstance(section, Mapping) else None
         found[name] = host.folder / str(path) if path else None
         if path and not (host.folder / str(path)).is_file():
-            reader.wrong(f"auth.{name}.personas", "names a file that is not there", "give its path from the app's folder, or leave the key out")
+            reader.wrong(
+                f"auth.{name}.personas", "names a file that is not there", "give its path from the app's folder, or leave the key out"
+            )
     return found
 
 
@@ -427,19 +341,25 @@ def _landings(auth: Mapping[str, Any], providers: Mapping[str, Provider]) -> dic
     return landings
 
 
-def _judge_together(config: Config, is_dev: bool, loopback: bool, reader: _Reader) -> None:
+def _judge_together(config: Config, is_dev: bool, loopback: bool, reader: Reader) -> None:
     """What no key can be blamed for alone."""
     if is_dev and not loopback:
-        reader.wrong("auth", 'profile = "dev" on an address that others reach', "use it on localhost only; configure your company's provider for anything else")
+        reader.wrong(
+            "auth",
+            'profile = "dev" on an address that others reach',
+            "use it on localhost only; configure your company's provider for anything else",
+        )
     if config.idle_timeout > config.absolute_timeout:
-        reader.wrong("st_auth.idle_timeout", "is longer than absolute_timeout", "make it shorter: the login ends at the absolute limit anyway")
+        reader.wrong(
+            "st_auth.idle_timeout", "is longer than absolute_timeout", "make it shorter: the login ends at the absolute limit anyway"
+        )
     if not any((config.allow.email_domain, config.allow.email, config.allow.groups, config.allow.claim)):
         _judge_open_door(config, reader)
     if len(config.providers) > 1 and "{provider}" not in config.redirect_uri:
         return  # one redirect URI for several issuers is safe here: issuer and state are sealed per attempt and compared
 
 
-def _judge_open_door(config: Config, reader: _Reader) -> None:
+def _judge_open_door(config: Config, reader: Reader) -> None:
     """A provider that anybody in the world has an account at needs an `allow` (DESIGN: who may log in)."""
     if reader.own.get("allow") == "anyone":
         return

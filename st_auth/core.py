@@ -7,8 +7,8 @@ from types import MappingProxyType
 
 from itsdangerous import BadData, URLSafeTimedSerializer
 
-from st_auth.clock import SYSTEM, Clock
 from st_auth.client import Client
+from st_auth.clock import SYSTEM, Clock
 from st_auth.config import Config
 from st_auth.dev_provider import DevProvider, load_personas
 from st_auth.errors import ConfigError, Problem

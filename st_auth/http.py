@@ -41,8 +41,9 @@ class Text:
 class Http:
     """An HTTP client for one provider, kept for its lifetime; safe to share between threads.
 
-    A call takes at most 15 s (5 s to connect, 10 s between two bytes) and an answer has at most `size_limit` bytes after
-    decompression. Redirects are not followed, cookies are not kept. Proxies and certificates from the environment count.
+    5 s to connect and 10 s from one read to the next; a body that is still coming 15 s after the call began is given up at its
+    next read (headers that drip byte by byte are held by the 10 s alone). At most `size_limit` bytes after decompression.
+    Redirects are not followed, cookies are not kept. Proxies and certificates from the environment count.
 
     Raises `Unavailable` (code `provider`) for what may pass: no connection, timeouts, 429 and 5xx; `ProviderError` for what
     will not: other states, a body that is too long or not what it should be.

@@ -25,8 +25,8 @@ class Socket(Protocol):
     def leave(self, why: str) -> None:
         """Send the tab to the page that says why its session ended, and close it. Safe from any thread."""
 
-    def say(self, text: str) -> None:
-        """Show a short notice in the tab. Safe from any thread."""
+    def say(self, text: str, seconds: int) -> None:
+        """Show a notice in the tab for some seconds. Safe from any thread."""
 
 
 class LiveSession:
@@ -36,7 +36,22 @@ class LiveSession:
     uploads whose addresses were sent to this login's tabs, and so may be asked for by it.
     """
 
-    __slots__ = ("_absolute_at", "_idle", "_idle_at", "_seen", "_seen_at", "_written", "anchor", "claims", "ended", "issued", "noticed", "sockets", "stored", "used")
+    __slots__ = (
+        "_absolute_at",
+        "_idle",
+        "_idle_at",
+        "_seen",
+        "_seen_at",
+        "_written",
+        "anchor",
+        "claims",
+        "ended",
+        "issued",
+        "noticed",
+        "sockets",
+        "stored",
+        "used",
+    )
 
     def __init__(self, stored: Session, limits: Limits, clock: Clock) -> None:
         self.stored = stored
@@ -83,7 +98,8 @@ class LiveSession:
 
     def wrote(self, stored: Session) -> None:
         """The store has this version now; another replica may have seen the person later than we did."""
-        self.stored = replace(stored, tokens=None)
+        if stored.version >= self.stored.version:
+            self.stored = replace(stored, tokens=None)
         seen = stored.card.last_seen_at
         if seen > self._seen:
             self._seen_at += (seen - self._seen).total_seconds()
@@ -133,6 +149,7 @@ class Live:
         with self._lock:
             known = self._by_key.get(stored.record_key)
             if known is not None:
+                known.wrote(stored)
                 return known
             session = LiveSession(replace(stored, tokens=None), self.limits, self.clock)
             self._by_key[stored.record_key] = session

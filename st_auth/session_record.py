@@ -1,7 +1,7 @@
 """What a session is, and the same as sealed bytes: a card that operators can read, and a body that only the cookie opens.
 
-The value of a record is  length of the card (4) | sealed card | locked part.  The locked part is the sealed body of a session, the
-sealed farewell of one that ended here, or empty.
+The value of a record is  kind (1) | length of the card (4) | sealed card | locked part.  The locked part is the sealed body of a living
+session, with a copy of the card, so that resuming opens one seal; or the sealed farewell of one that ended here; or empty.
 """
 
 import json
@@ -26,7 +26,8 @@ __all__ = [
     "Session",
     "body_of",
     "find",
-    "open_farewell",
+    "is_living",
+    "open_ended",
     "open_session",
     "seal_ended",
     "seal_session",
@@ -35,7 +36,10 @@ __all__ = [
 _CARD: Final = "card"
 _BODY: Final = "session"
 _FAREWELL: Final = "farewell"
-_SIZES: Final = struct.Struct(">6I")  # of claims, profile, what is small of the tokens, access, refresh and ID token
+_LIVING: Final = b"\x01"
+_ENDED: Final = b"\x02"
+_CARD_AT: Final = 5
+_SIZES: Final = struct.Struct(">7I")  # of card, claims, profile, what is small of the tokens, access, refresh and ID token
 _DECODE: Final = json.JSONDecoder().raw_decode
 
 
@@ -118,62 +122,62 @@ class Ended:
 
 @dataclass(frozen=True, slots=True)
 class Found:
-    """A record of a session whose card opened; its locked part is still sealed."""
+    """A record of a session as it is read without the cookie."""
 
     record_key: str
     record: Record
     card: Card
-    locked: bytes
 
 
 def find(vault: Vault, record_key: str) -> Found | None:
     """Read a record and open its card; None when it is absent, expired or unreadable."""
     record = vault.store.get(record_key)
-    if record is None:
-        return None
-    end = 4 + int.from_bytes(record.value[:4], "big")
-    card = vault.open_without_cookie(record.value[4:end], purpose=_CARD, record_key=record_key, expires_at=record.expires_at)
-    return Found(record_key, record, _read_card(card), record.value[end:]) if card else None
+    card = _open_card(vault, record_key, record) if record else None
+    return Found(record_key, record, card) if record and card else None
 
 
-def open_session(vault: Vault, found: Found, cookie_key: Secret[bytes]) -> Session | None:
-    """Open the locked part of a living session; None when this is not its cookie or the bytes were changed."""
-    key, record = found.record_key, found.record
-    body = vault.open_with_cookie(found.locked, purpose=_BODY, record_key=key, expires_at=record.expires_at, cookie_key=cookie_key)
+def is_living(record: Record) -> bool:
+    """Whether the record says that it holds a living session. Only what opens under that kind's purpose is believed."""
+    return record.value[:1] == _LIVING
+
+
+def open_session(vault: Vault, record_key: str, record: Record, cookie_key: Secret[bytes]) -> Session | None:
+    """Open a living session; None when this is not its cookie or the bytes were changed."""
+    sealed, expires_at = _locked(record), record.expires_at
+    body = vault.open_with_cookie(sealed, purpose=_BODY, record_key=record_key, expires_at=expires_at, cookie_key=cookie_key)
     if body is None:
         return None
-    claims_json, profile_json, *tokens = _split(body)  # neither claims nor profile is parsed: few requests need them
-    return Session(key, record.version, found.card, claims_json, profile_json, _read_tokens(*tokens), record.expires_at, cookie_key)
+    card, claims_json, profile_json, *tokens = _split(body)  # neither claims nor profile is parsed: few requests need them
+    return Session(record_key, record.version, _read_card(card), claims_json, profile_json, _read_tokens(*tokens), expires_at, cookie_key)
 
 
-def open_farewell(vault: Vault, found: Found, cookie_key: Secret[bytes]) -> Mapping[str, Any] | None:
-    """Open what an ended session left for the logout at the provider, if it left something."""
-    if not found.locked:
+def open_ended(vault: Vault, record_key: str, record: Record, cookie_key: Secret[bytes]) -> Ended | None:
+    """Open what remains of a session that is over, with the farewell if it left one for this cookie."""
+    card = _open_card(vault, record_key, record)
+    if card is None or not card.ended:
         return None
-    key, expires_at = found.record_key, found.record.expires_at
-    plain = vault.open_with_cookie(found.locked, purpose=_FAREWELL, record_key=key, expires_at=expires_at, cookie_key=cookie_key)
-    return _read_farewell(plain) if plain else None
+    sealed, expires_at, plain = _locked(record), record.expires_at, None
+    if sealed:
+        plain = vault.open_with_cookie(sealed, purpose=_FAREWELL, record_key=record_key, expires_at=expires_at, cookie_key=cookie_key)
+    return Ended(card.ended, card, _read_farewell(plain) if plain else None)
 
 
-def seal_session(vault: Vault, session: Session, tags: tuple[str, ...], locked: bytes = b"") -> Record:
-    """Seal a session as a record. `locked`, its body as it was sealed before, is kept if the present key sealed it."""
-    if not (locked and vault.is_current(locked)):
-        body = _join(session.claims_json, session.profile_json, *_write_tokens(session.tokens))
-        locked = vault.seal_with_cookie(
-            body, purpose=_BODY, record_key=session.record_key, expires_at=session.expires_at, cookie_key=session.cookie_key
-        )
-    return _joined(vault, session.record_key, session.card, locked, session.expires_at, tags)
+def seal_session(vault: Vault, session: Session, tags: tuple[str, ...]) -> Record:
+    """Seal a living session as a record, all of it with the present key."""
+    key, expires_at, card = session.record_key, session.expires_at, _write_card(session.card)
+    body = _join(card, session.claims_json, session.profile_json, *_write_tokens(session.tokens))
+    locked = vault.seal_with_cookie(body, purpose=_BODY, record_key=key, expires_at=expires_at, cookie_key=session.cookie_key)
+    return Record(_LIVING + _sealed_card(vault, key, card, expires_at) + locked, expires_at, tags)
 
 
 def seal_ended(vault: Vault, record_key: str, card: Card, expires_at: datetime, session: Session | None) -> tuple[Record, Ended]:
     """Seal what remains of a session that is over: its card, and the farewell where its `session` could be opened."""
+    value = _ENDED + _sealed_card(vault, record_key, _write_card(card), expires_at)
     if session is None:
-        return _joined(vault, record_key, card, b"", expires_at, ()), Ended(card.ended, card, None)
+        return Record(value, expires_at), Ended(card.ended, card, None)
     plain = _write_farewell(session)
-    locked = vault.seal_with_cookie(
-        plain, purpose=_FAREWELL, record_key=record_key, expires_at=expires_at, cookie_key=session.cookie_key
-    )
-    return _joined(vault, record_key, card, locked, expires_at, ()), Ended(card.ended, card, _read_farewell(plain))
+    locked = vault.seal_with_cookie(plain, purpose=_FAREWELL, record_key=record_key, expires_at=expires_at, cookie_key=session.cookie_key)
+    return Record(value + locked, expires_at), Ended(card.ended, card, _read_farewell(plain))
 
 
 def body_of(login: LoginLike) -> tuple[bytes, bytes]:
@@ -188,9 +192,22 @@ def body_of(login: LoginLike) -> tuple[bytes, bytes]:
     return _json(dict(login.claims)), _json(profile)
 
 
-def _joined(vault: Vault, record_key: str, card: Card, locked: bytes, expires_at: datetime, tags: tuple[str, ...]) -> Record:
-    sealed = vault.seal_without_cookie(_write_card(card), purpose=_CARD, record_key=record_key, expires_at=expires_at)
-    return Record(framed(sealed) + locked, expires_at, tags)
+def _sealed_card(vault: Vault, record_key: str, card: bytes, expires_at: datetime) -> bytes:
+    return framed(vault.seal_without_cookie(card, purpose=_CARD, record_key=record_key, expires_at=expires_at))
+
+
+def _open_card(vault: Vault, record_key: str, record: Record) -> Card | None:
+    sealed = record.value[_CARD_AT : _card_end(record)]
+    plain = vault.open_without_cookie(sealed, purpose=_CARD, record_key=record_key, expires_at=record.expires_at)
+    return _read_card(plain) if plain else None
+
+
+def _locked(record: Record) -> bytes:
+    return record.value[_card_end(record) :]
+
+
+def _card_end(record: Record) -> int:
+    return _CARD_AT + int.from_bytes(record.value[1:_CARD_AT], "big")
 
 
 def _join(*parts: bytes) -> bytes:
@@ -251,7 +268,7 @@ def _write_farewell(session: Session) -> bytes:
 
 
 def _read_farewell(plain: bytes) -> Mapping[str, Any]:
-    fields = _parsed(plain)
+    fields: dict[str, Any] = _parsed(plain)
     return fields | {"id_token": fields["id_token"] and Secret(fields["id_token"])}
 
 

@@ -18,7 +18,8 @@ from st_auth.session_record import (
     Session,
     body_of,
     find,
-    open_farewell,
+    is_living,
+    open_ended,
     open_session,
     seal_ended,
     seal_session,
@@ -60,9 +61,7 @@ class Sessions:
     Each method raises Unavailable (code `store`) when the store does not answer.
     """
 
-    def __init__(
-        self, vault: Vault, limits: Limits, clock: Clock = SYSTEM, random: Callable[[int], bytes] = secrets.token_bytes
-    ) -> None:
+    def __init__(self, vault: Vault, limits: Limits, clock: Clock = SYSTEM, random: Callable[[int], bytes] = secrets.token_bytes) -> None:
         self._vault = vault
         self._limits = limits
         self._clock = clock
@@ -91,11 +90,11 @@ class Sessions:
         """
         if (raw := parse_cookie(cookie)) is None:
             return None
-        return self._read(self._vault.record_key(raw), self._vault.cookie_key(raw))
+        return self._read(self._vault.record_key(raw), self._vault.cookie_key(raw), self._clock.now())
 
     def reread(self, session: Session) -> Session | Ended | None:
         """Read a session again, as when its version has moved; answers like `resume`."""
-        return self._read(session.record_key, session.cookie_key)
+        return self._read(session.record_key, session.cookie_key, self._clock.now())
 
     def touch(self, session: Session, seen_at: datetime) -> Session | None:
         """Record that the person did something at `seen_at`; None when the session is gone or over.
@@ -103,14 +102,10 @@ class Sessions:
         The time never moves back. Limits are judged at `seen_at`, so that a write that was delayed does not cost the session.
         Returns the session as it is in the store now, which somebody else may have changed meanwhile.
         """
-        while (found := find(self._vault, session.record_key)) and not found.card.ended:
-            if why := self._limits.passed(found.card, found.record.expires_at, seen_at):
-                self._end(session.record_key, why, session.cookie_key)
-                return None
-            current = open_session(self._vault, found, session.cookie_key)
-            if current is None or seen_at <= current.card.last_seen_at:
+        while isinstance(current := self._read(session.record_key, session.cookie_key, seen_at), Session):
+            if seen_at <= current.card.last_seen_at:
                 return current
-            if touched := self._put_touched(found, current, seen_at):
+            if touched := self._put_touched(current, seen_at):
                 return touched
         return None
 
@@ -153,14 +148,16 @@ class Sessions:
             raise RuntimeError("The source of random numbers repeats itself.")
         return session
 
-    def _read(self, record_key: str, cookie_key: Secret[bytes]) -> Session | Ended | None:
-        while found := find(self._vault, record_key):
-            if found.card.ended:
-                return Ended(found.card.ended, found.card, open_farewell(self._vault, found, cookie_key))
-            why = self._limits.passed(found.card, found.record.expires_at, self._clock.now())
-            if not why:
-                return open_session(self._vault, found, cookie_key)
-            if ended := self._put_ended(found, why, cookie_key):
+    def _read(self, record_key: str, cookie_key: Secret[bytes], at: datetime) -> Session | Ended | None:
+        while record := self._vault.store.get(record_key):
+            if not is_living(record):
+                return open_ended(self._vault, record_key, record, cookie_key)
+            session = open_session(self._vault, record_key, record, cookie_key)
+            if session is None:
+                return None
+            if not (why := self._limits.passed(session.card, session.expires_at, at)):
+                return session
+            if ended := self._put_ended(Found(record_key, record, session.card), why, session):
                 return ended
         return None
 
@@ -168,13 +165,13 @@ class Sessions:
         while found := find(self._vault, record_key):
             if found.card.ended:
                 return None
-            if ended := self._put_ended(found, why, cookie_key):
+            session = open_session(self._vault, record_key, found.record, cookie_key) if cookie_key else None
+            if ended := self._put_ended(found, why, session):
                 return ended
         self._vault.store.delete(record_key)  # what cannot be read is gone too, also for a process that could read it
         return None
 
-    def _put_ended(self, found: Found, why: str, cookie_key: Secret[bytes] | None) -> Ended | None:
-        session = open_session(self._vault, found, cookie_key) if cookie_key else None
+    def _put_ended(self, found: Found, why: str, session: Session | None) -> Ended | None:
         expires_at = self._clock.now() + _FAREWELL_KEPT if session else found.record.expires_at
         card = replace(found.card, ended=why, claim="")
         record, ended = seal_ended(self._vault, found.record_key, card, expires_at, session)
@@ -183,10 +180,10 @@ class Sessions:
         audit.record("session_ended", login_id=card.login_id, issuer=card.issuer, subject=card.subject, provider=card.provider, why=why)
         return ended
 
-    def _put_touched(self, found: Found, current: Session, seen_at: datetime) -> Session | None:
+    def _put_touched(self, current: Session, seen_at: datetime) -> Session | None:
         touched = replace(current, version=current.version + 1, card=replace(current.card, last_seen_at=seen_at))
-        record = seal_session(self._vault, touched, self._tags(touched), found.locked)
-        return touched if self._vault.store.put(found.record_key, record, expect=found.record.version) else None
+        record = seal_session(self._vault, touched, self._tags(touched))
+        return touched if self._vault.store.put(current.record_key, record, expect=current.version) else None
 
     def _end_oldest(self, newest: Session) -> None:
         others = [key for key, _ in self.of_person(newest.card.issuer, newest.card.subject) if key != newest.record_key]

@@ -3,16 +3,17 @@
 Each function is one fact, held by one test in tests/test_streamlit_facts.py against the installed Streamlit (1.62 or newer).
 """
 
+import contextlib
 import gc
 import json
-from collections.abc import Callable, Mapping
+import re
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-from streamlit import config as _config
-from streamlit import runtime as _runtime
+from streamlit import config as _config, runtime as _runtime
 from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from streamlit.runtime.scriptrunner_utils.script_run_context import ScriptRunContext, get_script_run_ctx, in_cached_function
@@ -33,22 +34,24 @@ __all__ = [
     "get_script_run_ctx",
     "in_cached_function",
     "is_script_finished",
+    "issued_paths",
     "keep_trusting",
     "notice",
     "open_sockets",
-    "tab_path",
-    "streamlit_options",
-    "send_to",
-    "run_app",
     "prepare",
     "provider_of_token",
     "read_back_msg",
+    "run_app",
     "runtime_exists",
     "script_run_ctx",
     "secrets",
+    "send_to",
     "server",
     "set_core",
     "socket_of",
+    "stand_in",
+    "streamlit_options",
+    "tab_path",
     "trust_login_header",
     "unsafe_options",
 ]
@@ -60,6 +63,7 @@ SOCKET_KEY: Final = "st_auth.socket"
 _CORE_ATTRIBUTE = "_st_auth_core"
 _TRUSTED = "server.trustedUserHeaders"
 _EVENT_CONTAINER = 2
+_ISSUED = re.compile(r"/(?:media/[\w.%-]+|_stcore/upload_file/[\w-]+/[\w-]+)")
 _PERSON_ACTS = frozenset({"clear_cache", "set_run_on_save", "stop_script", "file_urls_request"})
 
 # An option, the values that are safe, and what is lost otherwise.
@@ -141,8 +145,13 @@ def send_to(context: ScriptRunContext, url: str) -> None:
 
 def tab_path(context: ScriptRunContext) -> str:
     """Path and query of the page that this run is for, as the browser's address bar has them."""
-    parts = urlsplit(context.context_info.url if context.context_info else "")
+    parts = urlsplit(_address(context.context_info.url if context.context_info else "", context.query_string))
     return f"{parts.path or '/'}{f'?{parts.query}' if parts.query else ''}"
+
+
+def _address(url: str, query: str) -> str:
+    """A tab's address: Streamlit sends the query of it apart."""
+    return f"{url.partition('?')[0]}?{query}" if query else url
 
 
 def unsafe_options() -> list[tuple[str, str]]:
@@ -212,12 +221,14 @@ def auth_redirect(url: str) -> bytes:
     return bytes(message.SerializeToString())
 
 
-def notice(text: str, icon: str = "⏳") -> bytes:
-    """The message that shows a toast in a tab without running the script."""
+def notice(text: str, seconds: int) -> bytes:
+    """The message that shows a toast in a tab, for some seconds, without running the script."""
     message = ForwardMsg()
     message.metadata.delta_path[:] = [_EVENT_CONTAINER, 0]
     toast = message.delta.new_element.toast
-    toast.body, toast.icon = text, icon
+    toast.body, toast.icon = text, ":material/schedule:"
+    if hasattr(toast, "duration"):  # since Streamlit 1.50; before, a toast stays for four seconds
+        toast.duration = max(4, seconds)
     return bytes(message.SerializeToString())
 
 
@@ -226,16 +237,39 @@ def read_back_msg(data: bytes) -> BackFacts | None:
     message = BackMsg()
     try:
         message.ParseFromString(data)
-    except Exception:  # protobuf raises its own DecodeError type, which differs between its implementations
+    except Exception:  # noqa: BLE001  # protobuf's DecodeError is another class in each of its implementations
         return None
     kind = message.WhichOneof("type") or ""
     if kind == "rerun_script":
         state = message.rerun_script
-        return BackFacts(kind, not state.is_auto_rerun, state.context_info.url)
+        return BackFacts(kind, not state.is_auto_rerun, _address(state.context_info.url, state.query_string))
     by_person = kind in _PERSON_ACTS or (
         kind == "backend_operation_request" and message.backend_operation_request.WhichOneof("payload") == "deferred_file"
     )
     return BackFacts(kind, by_person, "")
+
+
+def issued_paths(data: bytes) -> list[str]:
+    """The paths of media files and uploads whose addresses a message gives to the browser.
+
+    The message is read and not searched as bytes: in the wire format the byte behind an address can look like a part of it.
+    """
+    if b"/media/" not in data and b"/_stcore/upload_file/" not in data:
+        return []
+    message = ForwardMsg()
+    message.ParseFromString(data)
+    return [path for text in _texts_of(message) for path in _ISSUED.findall(text)]
+
+
+def _texts_of(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif hasattr(value, "ListFields"):
+        for _, inner in value.ListFields():
+            yield from _texts_of(inner)
+    elif not isinstance(value, bytes) and hasattr(value, "__iter__"):
+        for inner in value.values() if hasattr(value, "values") else value:
+            yield from _texts_of(inner)
 
 
 def is_script_finished(data: bytes) -> bool:
@@ -251,14 +285,28 @@ def script_run_ctx() -> ScriptRunContext | None:
 
 
 def runtime_exists() -> bool:
-    """Whether a Streamlit server runs in this process."""
-    return _runtime.exists()
+    """Whether a Streamlit server runs in this process; the one that AppTest pretends to have is none."""
+    return type(_runtime.Runtime._instance) is _runtime.Runtime
 
 
 def core() -> Any:
     """Our core of the running server, or None. It hangs on the server's runtime, which outlives our modules' eviction."""
     instance = _runtime.Runtime._instance
-    return None if instance is None else getattr(instance, _CORE_ATTRIBUTE, None)
+    found = None if instance is None else instance.__dict__.get(_CORE_ATTRIBUTE)
+    return _stand_in[-1] if found is None and _stand_in else found
+
+
+@contextlib.contextmanager
+def stand_in(core: Any) -> Iterator[None]:
+    """For tests without a server: let `core` be found while the block runs."""
+    _stand_in.append(core)
+    try:
+        yield
+    finally:
+        _stand_in.remove(core)
+
+
+_stand_in: list[Any] = []
 
 
 def set_core(core: Any) -> None:
@@ -273,6 +321,8 @@ def event_loop() -> Any:
 
 def socket_of(session_id: str) -> Any:
     """Our socket object of a Streamlit session, put into its scope by the middleware; None if there is none."""
+    if not runtime_exists():
+        return None
     info = _runtime.get_instance()._session_mgr.get_active_session_info(session_id)
     websocket = getattr(getattr(info, "client", None), "_websocket", None)
     return None if websocket is None else websocket.scope.get(SOCKET_KEY)

@@ -4,19 +4,16 @@ import json
 from collections.abc import Callable, Mapping
 from datetime import datetime
 from types import MappingProxyType
-from typing import Any, NoReturn
+from typing import Any
 
 from st_auth.errors import LoginRequired
 from st_auth.live import LiveSession
+from st_auth.personal import SHARED, Personal
 
-__all__ = ["SHARED", "User", "UserSession"]
-
-SHARED = (
-    "This result would be shown to everybody. Use `@st_auth.cache_data`, or pass plain values such as `user.email`."
-)
+__all__ = ["User", "UserSession"]
 
 
-class UserSession:
+class UserSession(Personal):
     """How long a login lasts; both times are aware UTC."""
 
     __slots__ = ("_live",)
@@ -42,11 +39,8 @@ class UserSession:
     def __repr__(self) -> str:
         return "UserSession(***)"
 
-    def __reduce_ex__(self, protocol: object) -> NoReturn:
-        raise TypeError(SHARED)
 
-
-class User:
+class User(Personal):
     """Who is logged in, for this run of the script only.
 
     Two users are equal when issuer and subject are. A User belongs to its session: it cannot be hashed, copied, pickled or used
@@ -117,7 +111,9 @@ class User:
         if self._is_shared():
             raise TypeError(SHARED)
         if self._live.ended:
-            raise LoginRequired("This login has ended.", code="session_ended", hint="Call st_auth.require_login() at the top of the script.")
+            raise LoginRequired(
+                "This login has ended.", code="session_ended", hint="Call st_auth.require_login() at the top of the script."
+            )
         return self._live
 
     def __eq__(self, other: object) -> bool:
@@ -126,16 +122,7 @@ class User:
         mine, theirs = self._live.stored.card, other._live.stored.card
         return (mine.issuer, mine.subject) == (theirs.issuer, theirs.subject)
 
-    __hash__ = None  # type: ignore[assignment]  # a User is no key; mypy wants object's __hash__
+    __hash__ = None
 
     def __repr__(self) -> str:
         return "User(***)" if self._live.ended else f"User({self._live.stored.card.name!r})"
-
-    def __reduce_ex__(self, protocol: object) -> NoReturn:
-        raise TypeError(SHARED)
-
-    def __reduce__(self) -> NoReturn:
-        raise TypeError(SHARED)
-
-    def __copy__(self) -> NoReturn:
-        raise TypeError(SHARED)

@@ -89,10 +89,6 @@ class Vault:
         key = _master_lock(self.keyring.keys[position].key, purpose, record_key)
         return self._open(key, sealed, _context(purpose, record_key, expires_at), purpose)
 
-    def is_current(self, sealed: bytes) -> bool:
-        """Whether the first key sealed this; if not, the next write should seal it again."""
-        return sealed[2:_HEADER_BYTES] == self.keyring.current.mark
-
     def seal_attempt(self, payload: bytes, *, expires_at: datetime) -> str:
         """Seal a pending login into the text of its own cookie (base64url), with its expiry.
 

@@ -85,13 +85,16 @@ class Browser:
                 return self.open(link.attributes["href"], referrer=page.url)
         raise LookupError(f"no {text!r} to press on {page.url}:\n{page.text[:2000]}")
 
-    def login(self, url: str, person: str = "alice", *, provider: str | None = None, button: str | None = None) -> Page:
+    def login(
+        self, url: str, person: str = "alice", *, provider: str | None = None, button: str | None = None, in_script: bool = False
+    ) -> Page:
         """Log a person in and return the page where that ended.
 
-        `button` is the label of the app's own login button, pressed in a tab first (a native app, or `in_script`);
+        `button` is the label of the app's own login button, pressed in a tab first (a native app, a landing page); `in_script`
+        opens a tab and goes where the script's `require_login()` sends it; otherwise the app's address itself asks for the login.
         `provider` is what to press on our login page when there are several. A provider that answers without asking is fine.
         """
-        page = self._pressed_in_app(url, button) if button else self.open(url)
+        page = self._sent_by_app(url, button) if button or in_script else self.open(url)
         if not page.is_streamlit and not _asks_for_password(page) and origin_of(page.url) == origin_of(url):
             page = self._choose(page, provider)
         return self.answer_provider(page, person)
@@ -204,12 +207,18 @@ class Browser:
             return self.open(links[0].attributes["href"], referrer=page.url)
         raise LookupError(f"{len(choices) + len(links)} ways to go on from {page.url} ({page.status}), name one:\n{page.text[:2000]}")
 
-    def _pressed_in_app(self, url: str, button: str) -> Page:
+    def _sent_by_app(self, url: str, button: str | None) -> Page:
+        """Go where a tab of the app is sent, by a button or by itself; a tab that is closed meanwhile comes back, as the front end does."""
         tab = self.tab(url)
-        tab.click(button, wait=False)
-        target = tab.wait_for(lambda t: t.redirected_to, f"a redirect after {button!r}")
+        if button:
+            tab.click(button, wait=False)
+        for _ in range(3):
+            tab.wait_for(lambda t: t.redirected_to or t.close_code, f"a redirect to the login {button or ''}")
+            if tab.redirected_to:
+                break
+            tab.reconnect()
         tab.close()
-        return self.open(urljoin(tab.url, target), referrer=tab.url)
+        return self.open(urljoin(tab.url, tab.redirected_to or ""), referrer=tab.url)
 
 
 def _site(referrer: str | None, url: str) -> Site:

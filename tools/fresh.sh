@@ -21,6 +21,7 @@ user=st-auth-fresh-$$
 home=$(mktemp -d)
 demo=
 finish() {
+  set +e
   [ -n "$demo" ] && kill -TERM -- "-$demo" 2>/dev/null && sleep 2
   [ -n "$demo" ] && kill -KILL -- "-$demo" 2>/dev/null
   userdel "$user" 2>/dev/null || true

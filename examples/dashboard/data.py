@@ -2,14 +2,17 @@
 
 import math
 import random
+from collections.abc import Iterable
 from functools import cache
+from typing import Any
 
 import duckdb
 import pandas as pd
 
 import st_auth
 
-REGIONS = {"Americas": 1.25, "Asia Pacific": 0.8, "Europe": 1.0}
+REGIONS = {"am": "Americas", "ap": "Asia Pacific", "eu": "Europe"}
+SIZES = {"Americas": 1.25, "Asia Pacific": 0.8, "Europe": 1.0}
 PRODUCTS = {"Bicycles": 820, "E-bikes": 2350, "Helmets": 75, "Repairs": 140}
 MONTHS = 12
 
@@ -17,9 +20,9 @@ MONTHS = 12
 def regions_of(user: st_auth.User) -> list[str]:
     """Name the regions that a person may see: all for admins, their own for analysts, none for anybody else."""
     if "admins" in user.groups:
-        return sorted(REGIONS)
-    if "analysts" in user.groups and (region := user.claims.get("region")) in REGIONS:
-        return [region]
+        return sorted(REGIONS.values())
+    if "analysts" in user.groups and (region := str(user.claims.get("region"))) in REGIONS:
+        return [REGIONS[region]]
     return []
 
 
@@ -37,6 +40,12 @@ def orders_for(user: st_auth.User) -> pd.DataFrame:
     return rows.df()
 
 
+def monthly(orders: pd.DataFrame) -> Iterable[Any]:
+    """Sum up rows that a person may see: one record a month, oldest first."""
+    months = orders.groupby("month", as_index=False)[["orders", "revenue"]].sum()
+    return months.assign(per_order=months.revenue / months.orders).itertuples()
+
+
 @cache
 def _database() -> duckdb.DuckDBPyConnection:
     """Build the database once, with the same numbers each time. Each query takes a cursor of its own: the app has many threads."""
@@ -44,7 +53,7 @@ def _database() -> duckdb.DuckDBPyConnection:
     sales = [
         (f"2026-{month:02}-01", region, product, round(size * _season(month, product) * chance.uniform(0.85, 1.15) * 9000 / price**0.6))
         for month in range(1, MONTHS + 1)
-        for region, size in REGIONS.items()
+        for region, size in SIZES.items()
         for product, price in PRODUCTS.items()
     ]
     database = duckdb.connect(":memory:")

@@ -51,7 +51,9 @@ def _require_email(allow: Allow, person: Person, provider: Provider) -> None:
 
 def _texts(value: Any) -> Iterable[str]:
     items = value if isinstance(value, list | tuple) else [value]
-    return (str(item) if isinstance(item, str | int) and not isinstance(item, bool) else str(item).lower() for item in items if item is not None)
+    return (
+        str(item) if isinstance(item, str | int) and not isinstance(item, bool) else str(item).lower() for item in items if item is not None
+    )
 
 
 def _refused(check: str, sentence: str) -> LoginRefused:

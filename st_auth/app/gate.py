@@ -1,24 +1,25 @@
 """The gate as the script calls it: who is here, log in, log out."""
 
 import time
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
 import streamlit as st
 
 from st_auth import streamlit_facts as facts
-from st_auth.core import Core
 from st_auth.errors import ConfigError, LoginRequired, Unavailable
-from st_auth.live import LiveSession
+from st_auth.personal import SHARED
 from st_auth.streamlit_facts import LOGIN_ID_KEY, get_script_run_ctx, in_cached_function
-from st_auth.user import SHARED, User
+from st_auth.user import User
+
+if TYPE_CHECKING:
+    from st_auth.core import Core
+    from st_auth.live import LiveSession
 
 __all__ = ["current_user", "login", "logout", "require_login"]
 
 _NOBODY: Final = "Nobody is logged in here."
-_OUTSIDE: Final = (
-    "Start the app with `st-auth run app.py`; in a test use st_auth.testing.logged_in_as(...)."
-)
+_OUTSIDE: Final = "Start the app with `st-auth run app.py`; in a test use st_auth.testing.logged_in_as(...)."
 
 
 def require_login(provider: str | None = None) -> User:

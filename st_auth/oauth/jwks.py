@@ -7,6 +7,7 @@ from typing import Any
 
 from joserfc import jws
 from joserfc.errors import JoseError
+from joserfc.jwa import JWSAlgModel
 from joserfc.jwk import ECKey, OKPKey, RSAKey
 
 from st_auth.oauth.algorithms import CURVES, KEY_TYPES
@@ -39,6 +40,10 @@ class _Registry(jws.JWSRegistry):
     max_header_length = 16 * 1024
     max_payload_length = 64 * 1024
     max_signature_length = 2 * 1024
+
+    def get_alg(self, name: str) -> JWSAlgModel:
+        """Return the algorithm; `parse_jws` has judged it. joserfc's own would warn of "EdDSA", the name that RFC 9864 retires."""
+        return self.algorithms[name]
 
 
 def judge_jwks(document: Mapping[str, Any]) -> tuple[Jwk, ...]:

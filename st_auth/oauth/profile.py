@@ -49,7 +49,7 @@ _PROFILED = (
     *("profile", "label", "client_id", "client_secret", "scopes", "prompt", "authorization_parameters"),
     *("token_endpoint_auth_method", "claims", "email_is_verified", "logout_landing"),
 )
-_ELSEWHERE = ("redirect_uri", "cookie_secret", "expose_tokens")  # keys of [auth] itself
+_ELSEWHERE = ("redirect_uri", "cookie_secret", "expose_tokens", "post_logout_redirect_uri", "personas")  # read by st_auth.config
 _AUTHLIB = (  # keys that Authlib takes and that change nothing here
     *("access_token_url", "access_token_params", "authorize_url", "api_base_url", "userinfo_endpoint", "request_token_url"),
     *("request_token_params", "jwks_uri", "jwks", "fetch_token", "update_token", "compliance_fix", "client_auth_methods"),
@@ -67,6 +67,7 @@ _OURS = frozenset(
         *("code_challenge", "code_challenge_method", "request", "request_uri"),
     )
 )
+_NOT_SECURE = "is not an https URL (http is for loopback only)"
 _DEFAULT_CLAIMS = {"name": "name", "email": "email", "groups": "groups"}
 
 
@@ -166,9 +167,9 @@ def _native(reader: _Reader) -> Provider | None:
 
 def _check_addresses(reader: _Reader, url: str, issuer: str | None) -> None:
     if url and not is_secure(url):
-        reader.wrong("server_metadata_url", "is not an https URL (http is for loopback only)", "Use the provider's https address.")
+        reader.wrong("server_metadata_url", _NOT_SECURE, "Use the provider's https address.")
     if issuer and not is_secure(issuer):
-        reader.wrong("issuer", "is not an https URL (http is for loopback only)", "Copy it from the provider's metadata.")
+        reader.wrong("issuer", _NOT_SECURE, "Copy it from the provider's metadata.")
     if url and not url.endswith(DISCOVERY_SUFFIX) and not issuer:
         mend = 'Add issuer = "…" with the value that the provider\'s metadata names.'
         reader.wrong("server_metadata_url", f"does not end in {DISCOVERY_SUFFIX}, so it does not tell the issuer", mend)
@@ -222,9 +223,15 @@ def _from_profile(reader: _Reader) -> Provider | None:
         return None
     reader.only((*_PROFILED, *_ELSEWHERE, *profile.parameters, *(("server_metadata_url",) if profile.issuer == "{issuer}" else ())))
     issuer = _issuer(reader, profile)
+    url = reader.text("server_metadata_url")
+    if url and not is_secure(url):
+        reader.wrong("server_metadata_url", _NOT_SECURE, "Use the provider's https address.")
     parameters = {**profile.authorization_parameters, **reader.table("authorization_parameters")}
     if "prompt" in reader.section:
         parameters["prompt"] = reader.text("prompt")
+    scopes = reader.words("scopes", profile.scopes)
+    if "openid" not in scopes:
+        reader.wrong("scopes", "lacks openid", 'Add "openid".')
     secret = reader.text("client_secret", default=profile.client_secret)
     method = reader.choice("token_endpoint_auth_method", ("", *AUTH_METHODS), profile.token_endpoint_auth_method)
     if not secret and method != "none":
@@ -234,10 +241,10 @@ def _from_profile(reader: _Reader) -> Provider | None:
         label=reader.text("label") or profile.name,
         profile=name,
         issuer=issuer,
-        metadata_url=reader.text("server_metadata_url") or discovery_url(issuer),
+        metadata_url=url or discovery_url(issuer),
         client_id=reader.text("client_id", required=True, mend="Copy it from the provider's console.", default=profile.client_id),
         client_secret=Secret(secret) if secret else None,
-        scopes=reader.words("scopes", profile.scopes),
+        scopes=scopes,
         authorization_parameters=MappingProxyType(reader.parameters("authorization_parameters", parameters)),
         token_endpoint_auth_method=method or None,
         algorithms=profile.algorithms,
@@ -256,5 +263,5 @@ def _issuer(reader: _Reader, profile: Profile) -> str:
     for name, what in wrong.items():
         reader.wrong(name, what, f"Give {profile.parameters[name]}.")
     if not wrong and not is_secure(issuer):
-        reader.wrong("issuer", "is not an https URL (http is for loopback only)", "Use the provider's https address.")
+        reader.wrong("issuer", _NOT_SECURE, "Use the provider's https address.")
     return issuer

@@ -51,6 +51,8 @@ def load_profile(name_or_path: str) -> Profile:
 def _path(name_or_path: str) -> Path:
     if name_or_path.endswith(".toml"):
         return Path(name_or_path)
+    if not re.fullmatch(r"[a-z0-9][a-z0-9-]*", name_or_path):
+        name_or_path = "-"  # no name of a profile, and none of a file
     return _folder() / f"{name_or_path}.toml"
 
 

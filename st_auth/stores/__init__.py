@@ -30,8 +30,9 @@ class Record:
 class Store(Protocol):
     """Six verbs over records, safe to call from every thread; several processes may share what is behind it.
 
-    Keys and tags are text of 1 to 512 characters, compared exactly; a tag holds no line break. A record counts until `expires_at` by the store's own clock; from
-    then on every verb treats it as absent, and the store removes it some time later. Times keep their microseconds.
+    Keys and tags are text of 1 to 512 characters, compared exactly; a tag holds no line break. A record counts until `expires_at` by
+    the store's own clock; from then on every verb treats it as absent, and the store removes it some time later. Times keep their
+    microseconds.
     A failure of the system behind the store is `Unavailable` with code `store`; that something is absent never is.
     """
 

@@ -5,7 +5,7 @@ import sqlite3
 from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
-from datetime import datetime
+from datetime import datetime, timedelta
 from pathlib import Path
 from threading import Lock
 from typing import Any, Final
@@ -19,7 +19,7 @@ __all__ = ["SqliteStore"]
 _OUR_FOLDER: Final = "st_auth"
 _APPLICATION_ID: Final = 0x57A07401
 _LAYOUT: Final = 1
-_BUSY_SECONDS: Final = 5.0
+_PATIENCE: Final = timedelta(seconds=5)
 _REMOVED_PER_PUT: Final = 4
 _KEYS_PER_QUERY: Final = 500
 
@@ -54,13 +54,14 @@ class SqliteStore:
     """A `Store` in a file with mode 0600, its folder made with mode 0700 and kept out of git.
 
     Connections are pooled rather than one a thread: Streamlit makes a new thread for each run, and opening costs more than reading.
-    Readers never wait; writers of this process queue here for up to 5 s, then at SQLite's own lock for up to 5 s.
+    Readers never wait; writers of this process queue here for up to `patience`, then at SQLite's own lock for as long.
     Raises ConfigError when the file or folder cannot be used, or belongs to another program.
     """
 
-    def __init__(self, path: str | Path, clock: Clock = SYSTEM) -> None:
+    def __init__(self, path: str | Path, clock: Clock = SYSTEM, patience: timedelta = _PATIENCE) -> None:
         self._path = Path(path)
         self._clock = clock
+        self._patience = patience.total_seconds()
         self._idle: deque[sqlite3.Connection] = deque()
         self._writing = Lock()
         self._is_closed = False
@@ -140,7 +141,7 @@ class SqliteStore:
 
     @contextmanager
     def _transaction(self) -> Iterator[sqlite3.Connection]:
-        if not self._writing.acquire(timeout=_BUSY_SECONDS):
+        if not self._writing.acquire(timeout=self._patience):
             raise Unavailable("The session store is busy.", code="store")
         try:
             with self._borrowed() as connection:
@@ -178,12 +179,12 @@ class SqliteStore:
 
     def _connect_later(self) -> sqlite3.Connection:
         try:
-            return _connect(self._path)
+            return _connect(self._path, self._patience)
         except sqlite3.Error as error:
             raise _failed(error) from error
 
     def _prepare(self) -> None:
-        connection = _connect(self._path)
+        connection = _connect(self._path, self._patience)
         try:
             _check_and_create(connection, self._path)
         except BaseException:
@@ -192,8 +193,8 @@ class SqliteStore:
         self._give_back(connection)
 
 
-def _connect(path: Path) -> sqlite3.Connection:
-    connection = sqlite3.connect(path, timeout=_BUSY_SECONDS, isolation_level=None, check_same_thread=False)
+def _connect(path: Path, patience: float) -> sqlite3.Connection:
+    connection = sqlite3.connect(path, timeout=patience, isolation_level=None, check_same_thread=False)
     try:
         connection.executescript(_PRAGMAS)
     except BaseException:
@@ -224,7 +225,7 @@ def _make_private_file(path: Path) -> None:
     if path.stat().st_mode & 0o077:
         path.chmod(0o600)
     if made or folder.name == _OUR_FOLDER:
-        with suppress(FileExistsError), open(folder / ".gitignore", "x") as file:
+        with suppress(FileExistsError), (folder / ".gitignore").open("x") as file:
             file.write("*\n")
 
 

@@ -5,6 +5,7 @@ In this process through `issuer.transport`, and over real HTTP on 127.0.0.1 for 
 
 import base64
 import hashlib
+import hmac
 import json
 import secrets
 import threading
@@ -12,7 +13,6 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from functools import cache
 from html import escape
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any, Self
 from urllib.parse import parse_qs, parse_qsl, unquote_plus, urlencode, urlsplit
 
@@ -24,6 +24,7 @@ from st_auth.clock import SYSTEM, Clock
 from st_auth.oauth.algorithms import CURVES, KEY_TYPES
 from st_auth.oauth.profile import Provider
 from st_auth.secret import Secret
+from st_auth.testing.loopback import server_for
 
 __all__ = ["PEOPLE", "FakeIssuer"]
 
@@ -82,7 +83,7 @@ class FakeIssuer:
         self._grants: dict[str, dict[str, Any]] = {}
         self._access: dict[str, dict[str, Any]] = {}
         self._spent: set[str] = set()
-        self._server = _server(self) if serve else None
+        self._server = server_for(self.handle) if serve else None
         self.issuer = f"http://127.0.0.1:{self._server.server_port}" if self._server else "https://issuer.example"
 
     def __enter__(self) -> Self:
@@ -146,16 +147,18 @@ class FakeIssuer:
         parameters = dict(parse_qsl(urlsplit(url).query, keep_blank_values=True))
         return self._authorized(parameters, person or self.person)
 
-    def sign(self, claims: object, header: Mapping[str, Any] | None = None, key: Key | None = None) -> str:
-        """Return a JWT of `claims` (a mapping, or a text as it is), by our first key unless another is given."""
+    def sign(self, claims: object, header: Mapping[str, Any] | None = None, key: Key | bytes | None = None) -> str:
+        """Return a JWT of `claims` (a mapping, or a text as it is), by our first key unless another is given; bytes mean HMAC."""
         key = key or self.keys[0]
-        full = {"alg": self.algorithm, "typ": "JWT", "kid": key.kid, **(header or {})}
+        full = {"alg": self.algorithm, "typ": "JWT", "kid": self.keys[0].kid, **(header or {})}
         full = {name: value for name, value in full.items() if value is not None}
         payload = claims if isinstance(claims, str) else json.dumps(claims)
+        signed = f"{_base64(json.dumps(full).encode())}.{_base64(payload.encode())}"
         if full["alg"] == "none":
-            return f"{_base64(json.dumps(full).encode())}.{_base64(payload.encode())}."
-        registry = jws.JWSRegistry(algorithms=[full["alg"]], strict_check_header=False)
-        return jws.serialize_compact(full, payload, key, registry=registry)
+            return f"{signed}."
+        if isinstance(key, bytes):
+            return f"{signed}.{_base64(hmac.digest(key, signed.encode(), 'sha256'))}"
+        return f"{signed}.{_base64(jws.JWSRegistry.algorithms[full['alg']].sign(signed.encode(), key))}"
 
     def handle(self, request: httpx2.Request) -> httpx2.Response:
         """Answer one request; `transport` and the HTTP server both end here."""
@@ -366,32 +369,3 @@ def _key(algorithm: str, number: int) -> Key:
     if KEY_TYPES[algorithm] == "RSA":
         return RSAKey.generate_key(2048, kid)
     return ECKey.generate_key(CURVES[algorithm], kid) if KEY_TYPES[algorithm] == "EC" else OKPKey.generate_key("Ed25519", kid)
-
-
-def _server(issuer: FakeIssuer) -> ThreadingHTTPServer:
-    class Handler(BaseHTTPRequestHandler):
-        protocol_version = "HTTP/1.1"
-
-        def do_GET(self) -> None:
-            self._answer(b"")
-
-        def do_POST(self) -> None:
-            self._answer(self.rfile.read(int(self.headers.get("Content-Length") or 0)))
-
-        def _answer(self, body: bytes) -> None:
-            headers = list(self.headers.items())
-            response = issuer.handle(httpx2.Request(self.command, f"{issuer.issuer}{self.path}", headers=headers, content=body))
-            self.send_response(response.status_code)
-            for name, value in response.headers.items():
-                if name.lower() not in ("content-length", "transfer-encoding"):
-                    self.send_header(name, value)
-            self.send_header("Content-Length", str(len(response.content)))
-            self.end_headers()
-            self.wfile.write(response.content)
-
-        def log_message(self, format: str, *args: object) -> None:  # noqa: A002  # the base class's name
-            """Say nothing."""
-
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    return server

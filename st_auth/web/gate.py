@@ -85,10 +85,7 @@ class Gate:
         except Unavailable as error:
             await respond(self._unavailable(request, error), send)
             return
-        if isinstance(session, LiveSession):
-            refused = self._refuse_known(request, session)
-        else:
-            refused = self._refuse_unknown(request, session, rest)
+        refused = self._refuse(request, session, rest)
         if refused is not None:
             await respond(refused, send, head=request.method == "HEAD")
         else:
@@ -130,6 +127,11 @@ class Gate:
         if request.path == _CLOSED or request.path.startswith(f"{_CLOSED}/"):
             return short(404, "not found")
         return await self._routes.answer(request, receive)
+
+    def _refuse(self, request: Request, session: LiveSession | str, rest: bytes) -> Page | None:
+        if isinstance(session, LiveSession):
+            return self._refuse_known(request, session)
+        return self._refuse_unknown(request, session, rest)
 
     def _refuse_known(self, request: Request, session: LiveSession) -> Page | None:
         """What a logged-in person may not ask for either: other people's files, and acts that another site asks for."""
@@ -247,7 +249,14 @@ class Gate:
         text = problem(code, address=f"{self._config.origin}{self._config.base_path}/", **words)
         retry = 5 if text.status == 503 else None
         return problem_page(
-            self._app_name, text.heading, text.sentence, text.what_to_do, status=text.status, action=action, reference=reference, retry_after=retry
+            self._app_name,
+            text.heading,
+            text.sentence,
+            text.what_to_do,
+            status=text.status,
+            action=action,
+            reference=reference,
+            retry_after=retry,
         )
 
     def _unavailable(self, request: Request, error: Unavailable) -> Page:
@@ -292,7 +301,11 @@ class Gate:
         if not isinstance(stored, Session) or stored.tokens is None:
             return {}
         tokens = {"id_token": stored.tokens.id_token, "access_token": stored.tokens.access_token}
-        return {kind: token.reveal() for kind, token in tokens.items() if token is not None and kind.removesuffix("_token") in self._config.expose_tokens}
+        return {
+            kind: token.reveal()
+            for kind, token in tokens.items()
+            if token is not None and kind.removesuffix("_token") in self._config.expose_tokens
+        }
 
     async def _with_login(self, scope: Scope, receive: Receive, send: Send, session: LiveSession, rest: bytes, claims: str) -> None:
         socket = TabSocket(session, self.core.live, receive, send, self._config.base_path, self._run_ended)

@@ -1,18 +1,16 @@
 """The login as the browser sees it: choose a provider, go there, come back."""
 
-import hashlib
 import hmac
 import logging
 import secrets
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import parse_qs, quote
 
 import anyio
 import anyio.to_thread
 
-from st_auth import audit
-from st_auth import streamlit_facts as facts
+from st_auth import audit, streamlit_facts as facts
 from st_auth.access.allow import judge_allow
 from st_auth.client import Client, Login, PendingLogin
 from st_auth.config import is_loopback
@@ -23,7 +21,7 @@ from st_auth.web.answers import redirect
 from st_auth.web.asgi import Receive, Request
 from st_auth.web.cookies import AT_MOST_ATTEMPTS, ATTEMPTS_AT_MOST_BYTES, expire_cookie, set_cookie
 from st_auth.web.origin import client_address, path_of, return_path
-from st_auth.web.pages import Choice, Page, ended_page, login_page
+from st_auth.web.pages import Choice, Page, login_page
 
 if TYPE_CHECKING:
     from st_auth.web.gate import Gate
@@ -93,7 +91,10 @@ class LoginRoutes:
         for name, provider in self._config.providers.items():
             link = f"{self._base}/auth/login?provider={quote(name)}&next={after}"
             if name in self._core.dev:
-                choices += [Choice(p.name, f"{link}&persona={quote(p.subject, safe='')}", detail=p.role) for p in self._core.dev[name].personas]
+                choices += [
+                    Choice(p.name, f"{link}&persona={quote(p.subject, safe='')}", detail=p.role or "No role yet")
+                    for p in self._core.dev[name].personas
+                ]
             else:
                 choices.append(Choice(provider.label, link))
         return login_page(self._app_name, choices, return_path=path.removeprefix(self._base))
@@ -201,7 +202,9 @@ class LoginRoutes:
     def _client_of(self, pending: PendingLogin, request: Request) -> Client:
         client = self._core.clients.get(pending.provider)
         if client is None or request.full_path != self._config.callback_path(pending.provider):
-            raise LoginRefused("The answer came back on another path than was asked for.", code="response_mismatch", parameter="redirect_uri")
+            raise LoginRefused(
+                "The answer came back on another path than was asked for.", code="response_mismatch", parameter="redirect_uri"
+            )
         return client
 
     def _use_once(self, pending: PendingLogin) -> bool:
@@ -230,8 +233,14 @@ class LoginRoutes:
         reference = secrets.token_hex(4)
         parameter = getattr(error, "parameter", "")
         audit.record("login_refused", provider=name, code=error.code, parameter=parameter, reference=reference)
-        _LOGGER.warning("Login at %s refused: %s %s(reference %s) %s", name, error.code, f"{parameter} " if parameter else "", reference, error)
-        again = f"{self._base}/auth/login?provider={quote(name)}&next={quote(path, safe='')}" if name not in self._core.dev else f"{self._base}/auth/login"
+        _LOGGER.warning(
+            "Login at %s refused: %s %s(reference %s) %s", name, error.code, f"{parameter} " if parameter else "", reference, error
+        )
+        again = (
+            f"{self._base}/auth/login?provider={quote(name)}&next={quote(path, safe='')}"
+            if name not in self._core.dev
+            else f"{self._base}/auth/login"
+        )
         provider = self._config.providers[name].label if name in self._config.providers else ""
         return self._gate.problem(_page_code(error), action=("Try again", again), reference=reference, provider=provider, reason=error.hint)
 

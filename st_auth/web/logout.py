@@ -36,7 +36,9 @@ class LogoutRoutes:
         session = await self._gate.session_of(dict(request.cookies))
         if isinstance(session, LiveSession) and not await self._is_meant(request, receive, session):
             token = self._core.sign("logout-form", session.login_id)
-            return confirm_logout_page(self._app_name, f"{self._base}/auth/logout", token, self._providers_origin(session), back_url=f"{self._base}/")
+            return confirm_logout_page(
+                self._app_name, f"{self._base}/auth/logout", token, self._providers_origin(session), back_url=f"{self._base}/"
+            )
         if isinstance(session, LiveSession):
             await self.end(session)
         return await self._go_on(request)

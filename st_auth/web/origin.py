@@ -15,6 +15,7 @@ _PLAIN_PATH = re.compile(r"/[!#$%&'()*+,\-./0-9:;=?@A-Z\[\]_a-z~]*")
 
 HostAnswer = Literal["ok", "alias", "wrong"]
 
+
 def is_own_origin(headers: dict[bytes, bytes], origin: str) -> bool:
     """Whether the browser says that exactly our own pages made this request (RFC 6454 section 7, Fetch Metadata).
 
@@ -57,7 +58,9 @@ def return_path(text: str | None, base_path: str) -> str:
     path = _fully_unquoted(text.partition("?")[0])
     if "\\" in path or "//" in path or any(part in (".", "..") for part in path.split("/")) or not path.isprintable():
         return start
-    if not (path == base_path or path.startswith(start)) or path.startswith((f"{base_path}/auth/", f"{base_path}/_stcore/", f"{base_path}/media/")):
+    if not (path == base_path or path.startswith(start)) or path.startswith(
+        (f"{base_path}/auth/", f"{base_path}/_stcore/", f"{base_path}/media/")
+    ):
         return start
     return text
 
@@ -86,9 +89,7 @@ def origin_of(url: str) -> str:
     return f"{parts.scheme}://{parts.netloc}"
 
 
-def client_address(
-    peer: str, headers: dict[bytes, bytes], proxies: Sequence[ipaddress.IPv4Network | ipaddress.IPv6Network]
-) -> str:
+def client_address(peer: str, headers: dict[bytes, bytes], proxies: Sequence[ipaddress.IPv4Network | ipaddress.IPv6Network]) -> str:
     """The address that a request came from: the right-most one that no trusted proxy of ours has (RFC 7239 section 5.2)."""
     hops = [hop.strip() for hop in headers.get(b"x-forwarded-for", b"").decode("latin-1").split(",") if hop.strip()]
     address = peer

@@ -52,7 +52,9 @@ class Routes:
         """The answer of one of our pages, or None if the path is not ours. Whatever fails inside becomes a page."""
         found = self._table.get(request.path)
         if found is None:
-            return self._gate.problem("not_found", action=("Go to the app", f"{self._base}/")) if request.path.startswith("/auth/") else None
+            return (
+                self._gate.problem("not_found", action=("Go to the app", f"{self._base}/")) if request.path.startswith("/auth/") else None
+            )
         methods, handler = found
         if request.method not in methods:
             allow = (b"allow", ", ".join(methods).encode())

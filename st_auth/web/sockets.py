@@ -1,7 +1,6 @@
 """One tab's WebSocket between browser and Streamlit: what passes, what is remembered, and how the tab is sent away."""
 
 import asyncio
-import re
 from collections.abc import Callable
 from typing import Any, Final
 from urllib.parse import quote
@@ -11,11 +10,10 @@ from st_auth.live import Live, LiveSession
 from st_auth.web.asgi import Message, Receive, Send
 from st_auth.web.origin import path_of, return_path
 
-__all__ = ["ISSUED_PATHS", "TabSocket"]
+__all__ = ["TabSocket"]
 
 _GONE: Final = 4401
 _DISCONNECT: Final[Message] = {"type": "websocket.disconnect", "code": _GONE}
-ISSUED_PATHS = re.compile(rb"/(?:media/[\w.%-]+|_stcore/upload_file/[\w-]+/[\w-]+)")
 _SHORT: Final = 4096
 _HELD_TEXT = "One moment: the login service does not answer. What you did waits here and is not lost."
 
@@ -26,9 +24,24 @@ class TabSocket:
     It passes messages on, and on each one asks whether the session still holds. `leave` ends it from outside.
     """
 
-    __slots__ = ("_base", "_first_rerun", "_live", "_loop", "_over", "_pending", "_ran", "_raw_receive", "_raw_send", "_run_ended", "session", "url")
+    __slots__ = (
+        "_base",
+        "_first_rerun",
+        "_live",
+        "_loop",
+        "_over",
+        "_pending",
+        "_ran",
+        "_raw_receive",
+        "_raw_send",
+        "_run_ended",
+        "session",
+        "url",
+    )
 
-    def __init__(self, session: LiveSession, live: Live, receive: Receive, send: Send, base_path: str, run_ended: Callable[[], None]) -> None:
+    def __init__(
+        self, session: LiveSession, live: Live, receive: Receive, send: Send, base_path: str, run_ended: Callable[[], None]
+    ) -> None:
         self.session = session
         self.url = ""
         self._live = live
@@ -83,7 +96,7 @@ class TabSocket:
 
     async def _wait_until_confirmed(self) -> bool:
         """Hold the message while the store is silent; False if the session ended meanwhile."""
-        self.say(_HELD_TEXT)
+        self.say(_HELD_TEXT, 10)
         while self._live.is_held:
             done, _ = await asyncio.wait((self._over,), timeout=1.0)
             if done:
@@ -96,8 +109,8 @@ class TabSocket:
             return
         data = message.get("bytes")
         if data is not None:
-            if b"/media/" in data or b"/_stcore/upload_file/" in data:
-                self._remember_issued(data)
+            for path in facts.issued_paths(data):
+                self.session.issue(path)
             if len(data) < _SHORT and not self._allows(data):
                 return
         await self._raw_send(message)
@@ -108,10 +121,6 @@ class TabSocket:
             self._run_ended()
         return not (self.session.ended and b"/auth/login" in data)
 
-    def _remember_issued(self, data: bytes) -> None:
-        for path in ISSUED_PATHS.findall(data):
-            self.session.issue(path.decode())
-
     def leave(self, why: str) -> None:
         """Send the tab to the page that says why its session ended, and close it. Safe from any thread."""
         self._soon(self._leave_to, self._landing(why))
@@ -120,9 +129,9 @@ class TabSocket:
         """Send the tab to one of our pages and close it. Safe from any thread."""
         self._soon(self._leave_to, url)
 
-    def say(self, text: str) -> None:
-        """Show a short notice in the tab. Safe from any thread."""
-        self._soon(self._say, text)
+    def say(self, text: str, seconds: int) -> None:
+        """Show a notice in the tab for some seconds. Safe from any thread."""
+        self._soon(self._say, text, seconds)
 
     def _landing(self, why: str) -> str:
         path = return_path(path_of(self.url), self._base)
@@ -130,15 +139,15 @@ class TabSocket:
             return path
         return f"{self._base}/auth/ended?why={quote(why)}&next={quote(path, safe='')}"
 
-    def _soon(self, act: Callable[[str], None], argument: str) -> None:
+    def _soon(self, act: Callable[..., None], *arguments: str | int) -> None:
         try:
-            self._loop.call_soon_threadsafe(act, argument)
+            self._loop.call_soon_threadsafe(act, *arguments)
         except RuntimeError:
             return  # the server's loop is closed: so are all its sockets
 
-    def _say(self, text: str) -> None:
+    def _say(self, text: str, seconds: int) -> None:
         if not self._over.done():
-            self._spawn(self._push(facts.notice(text)))
+            self._spawn(self._push(facts.notice(text, seconds)))
 
     def _leave_to(self, url: str) -> None:
         if not self._over.done():

@@ -21,7 +21,9 @@ def start_core() -> Core:
 
 def read_config() -> Config:
     """The configuration of the server in this process, checked together with Streamlit's own options."""
-    problems = [Problem(".streamlit/config.toml", name, f"is set so that {lost}", "take the line out") for name, lost in facts.unsafe_options()]
+    problems = [
+        Problem(".streamlit/config.toml", name, f"is set so that {lost}", "take the line out") for name, lost in facts.unsafe_options()
+    ]
     try:
         config = parse(facts.secrets(), host())
     except ConfigError as error:
@@ -51,7 +53,7 @@ def _moved_port(config: Config) -> list[Problem]:
             ".streamlit/secrets.toml",
             "auth.redirect_uri",
             f"names port {asked}, which another program has; this app listens on {server.port}",
-            f"stop the other program, or write redirect_uri = \"{config.redirect_uri.replace(str(asked), '{port}', 1)}\"",
+            f'stop the other program, or write redirect_uri = "{config.redirect_uri.replace(str(asked), "{port}", 1)}"',
         )
     ]
 

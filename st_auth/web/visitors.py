@@ -7,7 +7,6 @@ from typing import Final
 
 from st_auth import streamlit_facts as facts
 from st_auth.web.asgi import Message, Send
-from st_auth.web.sockets import ISSUED_PATHS
 
 __all__ = ["Visitor", "Visitors"]
 
@@ -34,9 +33,8 @@ class Visitor:
 
         async def watched(message: Message) -> None:
             data = message.get("bytes")
-            if data is not None and (b"/media/" in data or b"/_stcore/upload_file/" in data):
-                for path in ISSUED_PATHS.findall(data):
-                    self._remember(path.decode())
+            for path in facts.issued_paths(data) if data is not None else ():
+                self._remember(path)
             await send(message)
 
         return watched

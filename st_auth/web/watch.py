@@ -74,7 +74,7 @@ class Watch:
             "absolute": f"Your login ends in {span}. Save what you need; afterwards you can log in again.",
         }[which]
         for socket in session.sockets:
-            socket.say(text)
+            socket.say(text, round(left))
 
     async def _ask_store(self) -> None:
         """Ask once for all versions: what is gone has ended elsewhere, what moved is read again."""

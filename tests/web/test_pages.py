@@ -4,8 +4,7 @@ import re
 from html.parser import HTMLParser
 
 import pytest
-from hypothesis import example, given
-from hypothesis import strategies as st
+from hypothesis import example, given, strategies as st
 
 from st_auth.web import pages
 from st_auth.web.pages import ENDINGS, PROBLEMS, Choice, Page
@@ -100,14 +99,17 @@ def test_the_form_token_arrives_whole(token):
 
 
 @pytest.mark.parametrize(
-    "url", ["javascript:alert(1)", "//evil.example", "/\\evil.example", "/\t/evil.example", "/a b", "", "auth", "data:text/html,x", "https:///x"]
+    "url",
+    ["javascript:alert(1)", "//evil.example", "/\\evil.example", "/\t/evil.example", "/a b", "", "auth", "data:text/html,x", "https:///x"],
 )
 def test_a_link_that_leaves_by_a_trick_is_refused(url):
     with pytest.raises(ValueError, match="a link must be"):
         pages.ended_page("Sales", "logout", login_url=url)
 
 
-@pytest.mark.parametrize("target", ["https://a.example; script-src *", "https://a.example/path", "*", "'unsafe-inline'", "https://a\r\nx: y"])
+@pytest.mark.parametrize(
+    "target", ["https://a.example; script-src *", "https://a.example/path", "*", "'unsafe-inline'", "https://a\r\nx: y"]
+)
 def test_a_form_target_is_an_origin_and_nothing_else(target):
     with pytest.raises(ValueError, match="an origin"):
         pages.confirm_logout_page("Sales", "/auth/logout", "t", [target])

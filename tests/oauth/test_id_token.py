@@ -1,0 +1,190 @@
+import base64
+import hashlib
+import json
+
+import pytest
+from hypothesis import given, strategies as st
+
+from st_auth.errors import ProviderError
+from st_auth.oauth.id_token import Expectation, judge_claims, judge_userinfo, merged
+from st_auth.secret import Secret
+from tests.oauth.given import NOW
+
+AT = int(NOW.timestamp())
+CLAIMS = {"iss": "https://issuer.example", "sub": "ana", "aud": "app", "exp": AT + 300, "iat": AT, "nonce": "n0nce"}
+
+
+def expectation(**changes):
+    known = {
+        "issuer": "https://issuer.example",
+        "client_id": "app",
+        "nonce": Secret("n0nce"),
+        "algorithm": "RS256",
+        "access_token": Secret("acc3ss"),
+        "code": Secret("c0de"),
+        "max_age": None,
+    }
+    return Expectation(**{**known, **changes})
+
+
+def judge(expected=None, **changes):
+    claims = {name: value for name, value in {**CLAIMS, **changes}.items() if value is not ...}
+    return judge_claims(json.dumps(claims).encode(), expected or expectation(), NOW)
+
+
+def refused_for(expected=None, **changes):
+    with pytest.raises(ProviderError) as caught:
+        judge(expected, **changes)
+    assert caught.value.code == "protocol_violation"
+    return caught.value.parameter
+
+
+def half_hash(value, digest="sha256"):
+    whole = hashlib.new(digest, value.encode()).digest()
+    return base64.urlsafe_b64encode(whole[: len(whole) // 2]).rstrip(b"=").decode()
+
+
+def test_rp02_claims_that_are_right_come_back_in_their_order():
+    assert list(judge(name="Ana")) == [*CLAIMS, "name"]
+
+
+@pytest.mark.parametrize("iss", ["https://issuer.example/", "https://other.example", "", ..., None, 5, ["https://issuer.example"]])
+def test_rp15_f2_07_an_id_token_of_another_issuer_is_refused(iss):
+    assert refused_for(iss=iss) == "iss"
+
+
+@pytest.mark.parametrize("aud", ["other", ["other"], [], ..., None, "", 5, {"app": 1}, "app "])
+def test_rp10_rp20_f2_08_an_id_token_for_another_client_is_refused(aud):
+    assert refused_for(aud=aud) == "aud"
+
+
+def test_f2_10_an_audience_as_a_list_is_taken():
+    assert judge(aud=["app"])["aud"] == ["app"]
+
+
+@pytest.mark.parametrize("aud", [["app", "other"], ["other", "app"], ["app", 5], ["app", None]])
+def test_f2_09_a_second_audience_needs_an_authorized_party(aud):
+    assert refused_for(aud=aud) == "azp"
+    assert judge(aud=aud, azp="app")
+
+
+@pytest.mark.parametrize("azp", ["other", "", 5, ["app"]])
+@pytest.mark.parametrize("aud", ["app", ["app", "other"]])
+def test_another_authorized_party_is_refused(azp, aud):
+    assert refused_for(azp=azp, aud=aud) == "azp"
+
+
+@pytest.mark.parametrize("sub", [..., None, "", 5, ["ana"], "x" * 256])
+def test_rp23_an_id_token_without_subject_is_refused(sub):
+    assert refused_for(sub=sub) == "sub"
+
+
+@pytest.mark.parametrize("name", ["exp", "iat"])
+@pytest.mark.parametrize("value", [..., None, True, "1", str(AT), [], {}])
+def test_rp22_f2_11_times_are_required_and_numbers(name, value):
+    assert refused_for(**{name: value}) == name
+
+
+def test_x01_f2_11_an_id_token_may_have_ended_a_minute_ago_and_not_more():
+    assert judge(exp=AT - 59)
+    assert refused_for(exp=AT - 60) == "exp"
+    assert refused_for(exp=AT - 301) == "exp"
+    assert refused_for(exp=-(10**400)) == "exp"
+
+
+def test_x03_an_id_token_may_be_issued_in_a_minute_and_not_later():
+    assert judge(iat=AT + 60)
+    assert refused_for(iat=AT + 61) == "iat"
+
+
+def test_x04_an_id_token_is_at_most_ten_minutes_old():
+    assert judge(iat=AT - 660)
+    assert refused_for(iat=AT - 661) == "iat"
+    assert refused_for(iat=AT - 7 * 86_400) == "iat"
+
+
+def test_x02_an_id_token_that_is_not_valid_yet_is_refused():
+    assert judge(nbf=AT + 60)
+    assert refused_for(nbf=AT + 61) == "nbf"
+    assert refused_for(nbf="now") == "nbf"
+
+
+@pytest.mark.parametrize("nonce", [..., None, "", "other", 5, "n0nce ", "ñ"])
+def test_rp26_rp25_f2_12_another_nonce_is_refused(nonce):
+    assert refused_for(nonce=nonce) == "nonce"
+
+
+@pytest.mark.parametrize(
+    ("algorithm", "digest"), [("RS256", "sha256"), ("PS384", "sha384"), ("ES512", "sha512"), ("EdDSA", "sha512"), ("Ed25519", "sha512")]
+)
+def test_at_hash_and_c_hash_follow_the_signatures_digest(algorithm, digest):
+    assert judge(expectation(algorithm=algorithm), at_hash=half_hash("acc3ss", digest), c_hash=half_hash("c0de", digest))
+
+
+@pytest.mark.parametrize("value", ["", "x", 5, "é", half_hash("other"), half_hash("acc3ss") + "="])
+def test_rp09_rp11_a_wrong_hash_is_refused(value):
+    assert refused_for(at_hash=value) == "at_hash"
+    assert refused_for(c_hash=value) == "c_hash"
+
+
+def test_without_a_code_c_hash_says_nothing():
+    assert judge(expectation(code=None), c_hash="x")
+
+
+def test_x25_a_max_age_that_was_asked_for_is_held():
+    asked = expectation(max_age=300)
+
+    assert judge(asked, auth_time=AT - 300)
+    assert judge(asked, auth_time=AT - 360)
+    assert refused_for(asked, auth_time=AT - 361) == "auth_time"
+    assert refused_for(asked, auth_time=AT + 61) == "auth_time"
+    assert refused_for(asked) == "auth_time"
+    assert refused_for(asked, auth_time=True) == "auth_time"
+    assert refused_for(expectation(max_age=0), auth_time=AT - 61) == "auth_time"
+
+
+@pytest.mark.parametrize("payload", [b"", b"[]", b'{"sub":"ana","sub":"bob"}', b'{"exp": NaN}', b"\xff"])
+def test_x05_claims_that_are_no_strict_object_are_refused(payload):
+    with pytest.raises(ProviderError) as caught:
+        judge_claims(payload, expectation(), NOW)
+
+    assert caught.value.parameter == "jwt.claims"
+
+
+def test_rp03_rp05_aggregated_and_distributed_claims_are_dropped():
+    names = {"_claim_names": {"groups": "src"}, "_claim_sources": {"src": {"endpoint": "https://evil.example/"}}}
+
+    assert judge(**names) == CLAIMS
+    assert judge_userinfo({"sub": "ana", **names}, "ana") == {"sub": "ana"}
+
+
+@pytest.mark.parametrize("sub", ["bob", "", None, 5, "ana "])
+def test_rp16_userinfo_about_somebody_else_is_refused(sub):
+    with pytest.raises(ProviderError) as caught:
+        judge_userinfo({"sub": sub, "name": "Bob"}, "ana")
+
+    assert caught.value.parameter == "userinfo.sub"
+
+
+def test_rp32_userinfo_adds_claims_and_replaces_none():
+    userinfo = {"sub": "bob", "name": "Other", "email": "ana@example.com", "sid": "x", "acr": "high", "auth_time": 1}
+
+    assert merged({"sub": "ana", "name": "Ana"}, userinfo) == {"sub": "ana", "name": "Ana", "email": "ana@example.com"}
+
+
+ANYTHING = (
+    st.none()
+    | st.booleans()
+    | st.integers()
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text()
+    | st.lists(st.text() | st.integers())
+)
+
+
+@given(st.dictionaries(st.sampled_from([*CLAIMS, "azp", "nbf", "at_hash", "auth_time"]), ANYTHING), st.none() | st.integers(0, 1000))
+def test_no_claims_raise_anything_but_our_error(changes, max_age):
+    try:
+        judge(expectation(max_age=max_age), **changes)
+    except ProviderError as error:
+        assert error.code == "protocol_violation"

@@ -1,0 +1,98 @@
+import pytest
+from hypothesis import given, strategies as st
+
+from st_auth.errors import ProviderError
+from st_auth.oauth.metadata import judge_metadata
+from tests.oauth.given import METADATA, a_provider
+
+DOCUMENT = {
+    "issuer": "https://issuer.example",
+    "authorization_endpoint": "https://issuer.example/authorize",
+    "token_endpoint": "https://issuer.example/token",
+    "jwks_uri": "https://issuer.example/jwks",
+}
+
+
+def test_rp38_a_discovery_document_is_read():
+    assert judge_metadata(DOCUMENT, a_provider()) == METADATA
+
+
+def test_rp37_keys_come_from_where_the_metadata_says():
+    assert judge_metadata({**DOCUMENT, "jwks_uri": "https://keys.example/k"}, a_provider()).jwks_uri == "https://keys.example/k"
+
+
+def test_optional_endpoints_and_methods_are_read():
+    more = {"userinfo_endpoint": "https://u.example/", "end_session_endpoint": None, "token_endpoint_auth_methods_supported": ["none"]}
+
+    metadata = judge_metadata({**DOCUMENT, **more, "authorization_response_iss_parameter_supported": True}, a_provider())
+
+    assert metadata.userinfo_endpoint == "https://u.example/"
+    assert metadata.end_session_endpoint is None
+    assert metadata.token_endpoint_auth_methods_supported == ("none",)
+    assert metadata.authorization_response_iss_parameter_supported
+
+
+@pytest.mark.parametrize(
+    "issuer",
+    [
+        "https://issuer.example/",
+        "https://ISSUER.example",
+        "https://other.example",
+        "http://issuer.example",
+        None,
+        "https://issuer.example?x",
+        5,
+    ],
+)
+@pytest.mark.parametrize("configured", [None, "https://issuer.example"])
+def test_rp36_f2_03_an_issuer_that_is_not_the_one_we_asked_is_refused(issuer, configured):
+    if (issuer, configured) == ("https://issuer.example/", None):
+        return  # one slash at the end does not change the discovery URL
+    with pytest.raises(ProviderError) as caught:
+        judge_metadata({**DOCUMENT, "issuer": issuer}, a_provider(issuer=configured))
+
+    assert (caught.value.code, caught.value.parameter) == ("protocol_violation", "issuer")
+
+
+def test_bcp15_an_issuer_that_is_given_decides_wherever_the_metadata_is():
+    provider = a_provider(issuer="https://issuer.example", metadata_url="https://elsewhere.example/metadata")
+
+    assert judge_metadata(DOCUMENT, provider).issuer == "https://issuer.example"
+
+
+@pytest.mark.parametrize("name", ["authorization_endpoint", "token_endpoint", "jwks_uri"])
+@pytest.mark.parametrize("value", [None, "http://issuer.example/x", "/x", 5])
+def test_x18_an_endpoint_that_is_missing_or_not_https_is_refused(name, value):
+    with pytest.raises(ProviderError) as caught:
+        judge_metadata({**DOCUMENT, name: value}, a_provider())
+
+    assert caught.value.parameter == name
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("userinfo_endpoint", "http://issuer.example/"),
+        ("end_session_endpoint", 7),
+        ("revocation_endpoint", "javascript:alert(1)"),
+        ("token_endpoint_auth_methods_supported", "none"),
+        ("token_endpoint_auth_methods_supported", [1]),
+        ("authorization_response_iss_parameter_supported", "true"),
+    ],
+)
+def test_what_is_optional_must_still_be_right(name, value):
+    with pytest.raises(ProviderError) as caught:
+        judge_metadata({**DOCUMENT, name: value}, a_provider())
+
+    assert caught.value.parameter == name
+
+
+ANYTHING = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(), lambda c: st.lists(c) | st.dictionaries(st.text(), c), max_leaves=5
+)
+
+
+@given(st.dictionaries(st.sampled_from([*DOCUMENT, "userinfo_endpoint", "token_endpoint_auth_methods_supported"]), ANYTHING))
+def test_no_document_raises_anything_but_our_error(document):
+    with pytest.raises(ProviderError):
+        judge_metadata(document, a_provider())

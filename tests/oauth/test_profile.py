@@ -1,0 +1,312 @@
+import re
+from datetime import date
+from pathlib import Path
+
+import pytest
+from hypothesis import given, strategies as st
+
+from st_auth.errors import ConfigError
+from st_auth.oauth.algorithms import ALGORITHMS
+from st_auth.oauth.profile import Provider, load_profile, resolve
+from st_auth.oauth.profile_file import fill
+from st_auth.oauth.urls import is_secure
+
+NATIVE = {
+    "client_id": "app",
+    "client_secret": "secret",
+    "server_metadata_url": "https://accounts.google.com/.well-known/openid-configuration",
+}
+OKTA = {"profile": "okta", "domain": "acme.okta.com", "client_id": "app", "client_secret": "secret"}
+PROVIDERS = Path(__file__).parents[2] / "providers"
+
+
+def problems(section, name="google"):
+    with pytest.raises(ConfigError) as caught:
+        resolve(name, section, file="secrets.toml")
+    assert "secret" not in re.sub("client_secret|secrets.toml", "", str(caught.value))
+    return {problem.key: problem for problem in caught.value.problems}
+
+
+class TestNative:
+    def test_a_section_of_st_login_means_what_it_says_there(self):
+        provider = resolve("google", NATIVE, file="secrets.toml")
+
+        assert (provider.name, provider.profile, provider.issuer) == ("google", "", None)
+        assert provider.metadata_url == NATIVE["server_metadata_url"]
+        assert provider.client_secret.reveal() == "secret"
+        assert provider.scopes == ("openid", "email", "profile")
+        assert dict(provider.authorization_parameters) == {"prompt": "select_account"}
+        assert provider.algorithms == ALGORITHMS
+        assert not {a for a in provider.algorithms if a == "none" or a.startswith("HS")}
+
+    def test_client_kwargs_are_read(self):
+        kwargs = {
+            "scope": "openid groups openid",
+            "prompt": "login",
+            "login_hint": "a@b",
+            "acr_values": "mfa",
+            "token_endpoint_auth_method": "client_secret_post",
+            "code_challenge_method": "S256",
+            "timeout": 5,
+        }
+        provider = resolve("google", {**NATIVE, "client_kwargs": kwargs, "authorize_params": {"hd": "acme.com"}}, file="f")
+
+        assert provider.scopes == ("openid", "groups")
+        assert dict(provider.authorization_parameters) == {"prompt": "login", "login_hint": "a@b", "acr_values": "mfa", "hd": "acme.com"}
+        assert provider.token_endpoint_auth_method == "client_secret_post"
+
+    def test_an_empty_prompt_means_none(self):
+        assert not resolve("a", {**NATIVE, "client_kwargs": {"prompt": ""}}, file="f").authorization_parameters
+
+    def test_keys_of_authlib_and_of_auth_itself_are_let_be(self):
+        more = {"api_base_url": "https://x", "redirect_uri": "x", "cookie_secret": "y", "other": {"client_idd": 1}, "wholly_else": 1}
+
+        assert resolve("default", {**NATIVE, **more}, file="f").name == "default"
+
+    def test_a_client_without_secret_is_public(self):
+        assert resolve("a", {k: v for k, v in NATIVE.items() if k != "client_secret"}, file="f").client_secret is None
+
+    def test_everything_that_is_wrong_is_said_at_once(self):
+        found = problems({"client_idd": "x", "server_metadata_url": "http://a.example/meta", "client_secret": 5}, name="my_google")
+
+        assert set(found) == {
+            "auth.my_google",
+            *(f"auth.my_google.{k}" for k in ("client_id", "client_idd", "server_metadata_url", "client_secret")),
+        }
+        assert found["auth.my_google.client_idd"].mend == 'Did you mean "client_id"?'
+        assert "client_idd" in found["auth.my_google.client_id"].what
+
+    def test_keys_that_stand_in_auth_itself_are_named_so(self):
+        assert set(problems({}, name="default")) == {"auth.client_id", "auth.server_metadata_url"}
+
+    @pytest.mark.parametrize("key", ["issuer", "server_metadata_url"])
+    @pytest.mark.parametrize("url", ["http://a.example/.well-known/openid-configuration", "nonsense/.well-known/openid-configuration"])
+    def test_x18_addresses_must_be_https(self, key, url):
+        assert "https" in problems({**NATIVE, key: url})[f"auth.google.{key}"].what
+
+    def test_x18_loopback_may_be_plain_http(self):
+        assert resolve("a", {**NATIVE, "server_metadata_url": "http://localhost:9000/.well-known/openid-configuration"}, file="f")
+
+    def test_an_address_that_does_not_tell_the_issuer_needs_one(self):
+        section = {**NATIVE, "server_metadata_url": "https://a.example/metadata"}
+
+        assert "issuer" in problems(section)["auth.google.server_metadata_url"].mend
+        assert resolve("a", {**section, "issuer": "https://a.example"}, file="f").issuer == "https://a.example"
+
+    @pytest.mark.parametrize(
+        ("kwargs", "key"),
+        [
+            ({"code_challenge_method": "plain"}, "code_challenge_method"),
+            ({"response_mode": "form_post"}, "response_mode"),
+            ({"response_type": "code id_token"}, "response_type"),
+            ({"scope": "email"}, "scope"),
+            ({"scope": ["openid"]}, "scope"),
+            ({"token_endpoint_auth_method": "private_key_jwt"}, "token_endpoint_auth_method"),
+            ({"scopes": "openid"}, "scopes"),
+        ],
+    )
+    def test_pkce_02_client_kwargs_that_would_weaken_or_mean_nothing_are_refused(self, kwargs, key):
+        assert f"auth.google.client_kwargs.{key}" in problems({**NATIVE, "client_kwargs": kwargs})
+
+    def test_client_kwargs_unknown_to_us_are_let_be(self):
+        assert resolve("a", {**NATIVE, "client_kwargs": {"xyzzy": 1}}, file="f")
+
+    @pytest.mark.parametrize(("key", "value"), [("client_kwargs", "x"), ("authorize_params", ["x"]), ("authorize_params", {"a": 1})])
+    def test_tables_must_be_tables(self, key, value):
+        assert f"auth.google.{key}" in problems({**NATIVE, key: value})
+
+    @pytest.mark.parametrize("name", ["state", "nonce", "redirect_uri", "code_challenge", "response_mode", "request_uri"])
+    def test_parameters_that_we_answer_for_cannot_be_replaced(self, name):
+        assert f"auth.google.authorize_params.{name}" in problems({**NATIVE, "authorize_params": {name: "x"}})
+
+
+class TestProfiled:
+    def test_a_profile_is_filled_in(self):
+        provider = resolve("okta", {**OKTA, "authorization_server": "default"}, file="f")
+
+        assert provider.issuer == "https://acme.okta.com/oauth2/default"
+        assert provider.metadata_url == "https://acme.okta.com/oauth2/default/.well-known/openid-configuration"
+        assert (provider.label, provider.profile) == ("Okta", "okta")
+        assert provider.logout_wants_id_token
+
+    def test_an_empty_parameter_takes_its_segment_away(self):
+        keycloak = {"profile": "keycloak", "host": "kc.acme.com", "realm": "r", "client_id": "a", "client_secret": "b"}
+
+        assert resolve("okta", OKTA, file="f").issuer == "https://acme.okta.com"
+        assert resolve("kc", keycloak, file="f").issuer == "https://kc.acme.com/realms/r"
+        assert resolve("kc", {**keycloak, "base_path": "auth"}, file="f").issuer == "https://kc.acme.com/auth/realms/r"
+
+    def test_a_section_may_say_otherwise(self):
+        more = {
+            "label": "Acme",
+            "scopes": ["openid", "groups"],
+            "prompt": "login",
+            "authorization_parameters": {"hd": "acme.com"},
+            "token_endpoint_auth_method": "client_secret_post",
+            "claims": {"groups": "roles"},
+            "email_is_verified": "always",
+            "logout_landing": "none",
+        }
+        provider = resolve("okta", {**OKTA, **more}, file="f")
+
+        assert (provider.label, provider.scopes, provider.token_endpoint_auth_method) == (
+            "Acme",
+            ("openid", "groups"),
+            "client_secret_post",
+        )
+        assert dict(provider.authorization_parameters) == {"prompt": "login", "hd": "acme.com"}
+        assert dict(provider.claims) == {"name": "name", "email": "email", "groups": "roles"}
+        assert (provider.email_is_verified, provider.logout_landing) == ("always", "none")
+
+    @pytest.mark.parametrize(
+        "domain", ["https://acme.okta.com", "acme.okta.com/x", "acme okta", "a@b", "-a", "a.b:port", "a?b", "a#b", "é.example"]
+    )
+    def test_a_parameter_of_the_host_must_be_a_host(self, domain):
+        assert "host" in problems({**OKTA, "domain": domain}, "okta")["auth.okta.domain"].what
+
+    @pytest.mark.parametrize("server", ["a/b", "..", ".", "a?b", "a b", "%2e", "é", "a\n"])
+    def test_a_parameter_of_the_path_must_be_one_segment(self, server):
+        assert "segment" in problems({**OKTA, "authorization_server": server}, "okta")["auth.okta.authorization_server"].what
+
+    def test_everything_that_is_wrong_is_said_at_once(self):
+        found = problems({"profile": "okta", "domian": "x", "scopes": "openid", "claims": 5, "logout_landing": "home", "prompt": 5}, "okta")
+
+        assert set(found) == {
+            f"auth.okta.{k}" for k in ("domain", "domian", "client_id", "client_secret", "scopes", "claims", "logout_landing", "prompt")
+        }
+        assert found["auth.okta.domian"].mend == 'Did you mean "domain"?'
+
+    def test_an_unknown_key_without_a_likeness_is_to_be_removed(self):
+        assert problems({**OKTA, "zzz": 1}, "okta")["auth.okta.zzz"].mend == "Remove it."
+
+    def test_scopes_must_have_openid(self):
+        assert "auth.okta.scopes" in problems({**OKTA, "scopes": ["email"]}, "okta")
+
+    def test_parameters_that_we_answer_for_cannot_be_replaced(self):
+        assert "auth.okta.authorization_parameters.state" in problems({**OKTA, "authorization_parameters": {"state": "x"}}, "okta")
+
+    def test_a_profile_that_is_not_there_names_those_that_are(self):
+        found = problems({"profile": "okto"}, "okta")
+
+        assert "okta" in next(iter(found.values())).mend
+
+    @pytest.mark.parametrize("profile", ["", 5, None])
+    def test_a_profile_must_be_named(self, profile):
+        assert "auth.okta.profile" in problems({"profile": profile}, "okta")
+
+    def test_generic_takes_any_issuer(self):
+        section = {"profile": "generic", "client_id": "a", "client_secret": "b"}
+
+        assert resolve("x", {**section, "issuer": "https://a.example/x"}, file="f").issuer == "https://a.example/x"
+        assert resolve("x", {**section, "issuer": "http://localhost:9"}, file="f").metadata_url.startswith("http://localhost:9/")
+        elsewhere = {**section, "issuer": "https://a.example", "server_metadata_url": "https://b.example/m"}
+        assert resolve("x", elsewhere, file="f").metadata_url == "https://b.example/m"
+        assert "auth.x.issuer" in problems({**section, "issuer": "http://a.example"}, "x")
+        assert "auth.x.issuer" in problems(section, "x")
+        assert "auth.x.server_metadata_url" in problems({**elsewhere, "server_metadata_url": "http://b.example/m"}, "x")
+
+    def test_dev_needs_nothing_at_all(self):
+        provider = resolve("dev", {"profile": "dev"}, file="f")
+
+        assert (provider.issuer, provider.client_id) == ("https://dev.st-auth.localhost", "st-auth-dev")
+
+    def test_a_public_client_needs_no_secret(self):
+        section = {k: v for k, v in OKTA.items() if k != "client_secret"}
+
+        assert resolve("okta", {**section, "token_endpoint_auth_method": "none"}, file="f").client_secret is None
+
+
+class TestFiles:
+    @pytest.mark.parametrize("path", sorted(PROVIDERS.glob("*.toml")), ids=lambda p: p.stem)
+    def test_every_profile_that_we_ship_is_sound(self, path):
+        profile = load_profile(path.stem)
+
+        assert profile.checked >= date(2026, 11, 22)
+        assert profile.source.startswith("https://")
+        assert "openid" in profile.scopes
+        example = {"domain": "acme.example", "host": "acme.example", "issuer": "https://acme.example"}
+        issuer, wrong = fill(profile, {name: example.get(name, "x") for name in profile.parameters})
+        assert not wrong
+        assert is_secure(issuer)
+
+    def test_every_field_is_described(self):
+        described = (PROVIDERS / "README.md").read_text("utf-8")
+
+        for field in ("name", "source", "issuer", "parameters", "optional", "extends", "logout_landing", "email_is_verified", "algorithms"):
+            assert f"`{field}`" in described
+
+    def write(self, tmp_path, text):
+        path = tmp_path / "mine.toml"
+        path.write_text(text, "utf-8")
+        return str(path)
+
+    def problems(self, path):
+        with pytest.raises(ConfigError) as caught:
+            load_profile(path)
+        return {problem.key: problem for problem in caught.value.problems}
+
+    def test_a_profile_of_ones_own_is_read_from_its_path_and_may_extend_another(self, tmp_path):
+        path = self.write(tmp_path, 'extends = "okta"\nname = "Acme"\nclaims = { email = "mail" }\nscopes = ["openid"]')
+
+        profile = load_profile(path)
+
+        assert (profile.name, profile.scopes) == ("Acme", ("openid",))
+        assert dict(profile.claims) == {"groups": "groups", "email": "mail"}
+
+    def test_an_unknown_field_names_the_nearest_known_one(self, tmp_path):
+        path = self.write(tmp_path, 'extends = "okta"\nscope = ["openid"]\nzzz = 1')
+
+        found = self.problems(path)
+
+        assert found["scope"].mend == 'Did you mean "scopes"?'
+        assert found["zzz"].mend == "Remove it."
+        assert found["zzz"].file == path
+
+    def test_fields_that_are_missing_are_all_named(self, tmp_path):
+        assert set(self.problems(self.write(tmp_path, ""))) == {"name", "source", "checked", "issuer", "scopes"}
+
+    @pytest.mark.parametrize(
+        "line",
+        [
+            'name = ""',
+            'checked = "2026-11-22"',
+            'scopes = "openid"',
+            "parameters = { domain = 5 }",
+            'algorithms = ["none"]',
+            "algorithms = []",
+            "public = 1",
+            'email_is_verified = "sometimes"',
+            'token_endpoint_auth_method = "private_key_jwt"',
+            'logout_landing = "home"',
+        ],
+    )
+    def test_a_field_of_the_wrong_kind_is_named(self, tmp_path, line):
+        assert line.split()[0] in self.problems(self.write(tmp_path, f'extends = "okta"\n{line}'))
+
+    def test_parameters_are_held_against_the_issuer(self, tmp_path):
+        path = self.write(tmp_path, 'extends = "google"\nissuer = "https://{a}"\nparameters = { b = "x" }\noptional = ["c"]')
+
+        assert set(self.problems(path)) == {"parameters.a", "parameters.b", "optional.c"}
+
+    @pytest.mark.parametrize("base", ['"nobody"', "5", '"../okta"'])
+    def test_what_is_extended_must_be_a_profile_of_ours(self, tmp_path, base):
+        assert set(self.problems(self.write(tmp_path, f"extends = {base}"))) == {"extends"}
+
+    def test_a_file_that_is_no_toml_is_named(self, tmp_path):
+        assert set(self.problems(self.write(tmp_path, "= 1"))) == {"profile"}
+        assert set(self.problems(str(tmp_path / "nothing.toml"))) == {"profile"}
+
+    def test_a_name_does_not_lead_out_of_the_folder(self):
+        assert set(self.problems("../pyproject")) == {"profile"}
+
+
+ANYTHING = st.none() | st.booleans() | st.integers() | st.text() | st.lists(st.text()) | st.dictionaries(st.text(), st.text())
+KEYS = [*NATIVE, "profile", "issuer", "client_kwargs", "authorize_params", "label", "domain", "scopes", "claims", "prompt"]
+
+
+@given(st.dictionaries(st.sampled_from(KEYS) | st.text(), ANYTHING), st.sampled_from([{}, NATIVE, OKTA, {"profile": "generic"}]))
+def test_no_section_raises_anything_but_config_error(changes, base):
+    try:
+        assert isinstance(resolve("x", {**base, **changes}, file="f"), Provider)
+    except ConfigError as error:
+        assert error.problems

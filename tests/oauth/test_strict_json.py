@@ -1,0 +1,50 @@
+import json
+
+import pytest
+from hypothesis import given, strategies as st
+
+from st_auth.oauth.strict_json import parse_object
+
+
+def test_an_object_keeps_the_order_of_its_keys():
+    assert list(parse_object(b'{"b": 1, "a": {"d": 2.5, "c": null}}')) == ["b", "a"]
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        '{"a": 1, "a": 1}',
+        '{"x": {"a": 1, "a": 2}}',
+        '{"a": NaN}',
+        '{"a": -Infinity}',
+        '{"a": 1e999}',
+        '{"a": "\\ud800"}',
+        "[1]",
+        "null",
+        "",
+        "{",
+        b"\xff{}",
+        "[" * 100_000,
+        '{"a": ' + "1" * 5000 + "}",
+    ],
+)
+def test_x05_x14_what_is_not_one_strict_object_is_refused_without_being_shown(text):
+    with pytest.raises(ValueError, match=r"^not a strict JSON object$"):
+        parse_object(text)
+
+
+def test_a_whole_surrogate_pair_is_a_character():
+    assert parse_object('{"a": "\\ud83d\\ude00"}') == {"a": "😀"}
+
+
+@given(st.one_of(st.text(), st.binary()))
+def test_no_input_raises_anything_but_value_error(text):
+    try:
+        parse_object(text)
+    except ValueError as error:
+        assert str(error) == "not a strict JSON object"
+
+
+@given(st.dictionaries(st.text(), st.integers() | st.text() | st.none() | st.booleans()))
+def test_what_json_writes_is_read_as_it_was(value):
+    assert parse_object(json.dumps(value).encode()) == value

@@ -1,0 +1,65 @@
+import pytest
+from hypothesis import given, strategies as st
+
+from st_auth.oauth.urls import discovery_url, is_loopback, is_secure
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://a.example",
+        "https://a.example:8443/x/",
+        "http://localhost:9000/x",
+        "http://app.localhost",
+        "http://127.1.2.3/",
+        "http://[::1]:1/",
+    ],
+)
+def test_x18_https_and_plain_http_on_loopback_are_secure(url):
+    assert is_secure(url)
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "http://a.example/",
+        "http://localhost.evil.example/",
+        "http://127.0.0.1.evil.example",
+        "ftp://a.example",
+        "//a.example/x",
+        "/x",
+        "",
+        "https://",
+        "https:///x",
+        "https://user@a.example/",
+        "https://a.example/#x",
+        "https://a.example/#",
+        "https://a.example/ x",
+        "https://a.example\\@evil.example/",
+        "https://a.example/\n",
+        "https://ä.example/",
+        "https://a.example:99999/",
+        "https://[::1",
+        None,
+        7,
+    ],
+)
+def test_x18_everything_else_is_not(url):
+    assert not is_secure(url)
+
+
+def test_loopback_is_told_by_the_whole_name():
+    assert is_loopback("LOCALHOST.")
+    assert not is_loopback("localhost.example")
+
+
+def test_one_slash_at_the_end_of_an_issuer_is_taken_away_before_the_suffix():
+    assert discovery_url("https://a.example/") == "https://a.example/.well-known/openid-configuration"
+    assert discovery_url("https://a.example/x") == "https://a.example/x/.well-known/openid-configuration"
+    assert discovery_url("https://a.example//") == "https://a.example//.well-known/openid-configuration"
+
+
+@given(st.text())
+def test_no_text_makes_it_raise(url):
+    assert is_secure(url) in (True, False)
+    assert is_secure("http://" + url) in (True, False)
