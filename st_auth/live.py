@@ -142,7 +142,7 @@ class Live:
         self._by_key: dict[str, LiveSession] = {}
         self._lock = threading.Lock()
         self._confirmed_at = clock.monotonic()
-        self.unfinished: dict[str, tuple[Session, str]] = {}
+        self.unfinished: dict[str, str] = {}
 
     def adopt(self, stored: Session) -> LiveSession:
         """Take a session that was just read from the store into the registry, or return the one that is there."""

@@ -157,7 +157,8 @@ class Sessions:
                 return None
             if not (why := self._limits.passed(session.card, session.expires_at, at)):
                 return session
-            if ended := self._put_ended(Found(record_key, record, session.card), why, session):
+            found = Found(record_key, record, session.card)
+            if ended := self._put_ended(found, why, None):  # no farewell, but the card stays to tell a tab that wakes up late
                 return ended
         return None
 

@@ -85,7 +85,7 @@ def logout() -> None:
     try:
         core.sessions.end(live.stored, "logout")
     except Unavailable:
-        core.live.unfinished[live.stored.record_key] = (live.stored, "logout")
+        core.live.unfinished[live.stored.record_key] = "logout"
     here = facts.socket_of(context.session_id)
     core.live.end(live, "logout", keep=here)
     if here is not None:

@@ -34,6 +34,7 @@ _CLOSED: Final = "/_stcore/agent"
 _ISSUED: Final = ("/media/", "/_stcore/upload_file/")
 _SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 _STORE_THREADS: Final = 16
+_STRANGERS_WORDS: Final = 65_536
 _LOGGER = logging.getLogger("st_auth")
 
 T = TypeVar("T")
@@ -70,7 +71,7 @@ class Gate:
         headers: dict[bytes, bytes] = dict(scope["headers"])
         local = self._local(scope)
         if local in _OPEN and (local == "/_stcore/health" or host_answer(headers.get(b"host"), self._config) == "ok"):
-            await self._pass(scope, receive, send, b"", local)
+            await self._pass(scope, receive, send, read_cookies(scope["headers"], self.names, facts.CLAIMS_COOKIES)[1], local)
             return
         ours, rest = read_cookies(scope["headers"], self.names, facts.CLAIMS_COOKIES)
         request = self._request(scope, headers, ours, local)
@@ -83,7 +84,7 @@ class Gate:
         try:
             session = await self.session_of(ours)
         except Unavailable as error:
-            await respond(self._unavailable(request, error), send)
+            await respond(self.unavailable(request, error), send)
             return
         refused = self._refuse(request, session, rest)
         if refused is not None:
@@ -259,7 +260,8 @@ class Gate:
             retry_after=retry,
         )
 
-    def _unavailable(self, request: Request, error: Unavailable) -> Page:
+    def unavailable(self, request: Request, error: Unavailable) -> Page:
+        """What a browser gets while the store is silent: nobody new is let in."""
         _LOGGER.warning("The store does not answer; nobody new is let in: %s", error)
         if not request.wants_document:
             return short(503, "try again later", (b"retry-after", b"5"))
@@ -337,7 +339,8 @@ class Gate:
         url = ""
         with anyio.move_on_after(2):
             message = await receive()
-            seen = facts.read_back_msg(message.get("bytes") or b"")
+            data = message.get("bytes") or b""
+            seen = facts.read_back_msg(data) if len(data) <= _STRANGERS_WORDS else None
             url = seen.url if seen else ""
         await send({"type": "websocket.send", "bytes": facts.auth_redirect(self._routes.ended_url(why, url))})
         await send({"type": "websocket.close", "code": 4401})

@@ -32,7 +32,7 @@ __all__ = ["LoginRoutes"]
 _ATTEMPT_AGE: Final = timedelta(minutes=10)
 _PROVIDER_THREADS: Final = 8
 _QUEUE_AT_MOST: Final = 64
-_ASK_AGAIN_AFTER: Final = frozenset({"idle", "ended", "too_many"})
+_ASK_AGAIN_AFTER: Final = frozenset({"idle", "ended", "too_many", "refused"})
 _LOGOUT_STATE_AGE: Final = 600
 _LOGGER = logging.getLogger("st_auth")
 
@@ -242,7 +242,10 @@ class LoginRoutes:
             else f"{self._base}/auth/login"
         )
         provider = self._config.providers[name].label if name in self._config.providers else ""
-        return self._gate.problem(_page_code(error), action=("Try again", again), reference=reference, provider=provider, reason=error.hint)
+        page = self._gate.problem(_page_code(error), action=("Try again", again), reference=reference, provider=provider, reason=error.hint)
+        if error.code != "not_allowed":
+            return page
+        return page.with_headers(self._gate.mark_cookie(self._core.sign("ended", "refused")))  # so that the provider asks who it is
 
 
 def _page_code(error: StAuthError) -> str:

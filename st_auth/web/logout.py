@@ -57,7 +57,7 @@ class LogoutRoutes:
         try:
             await self._gate.in_store_thread(self._core.sessions.end, session.stored, _LOGOUT)
         except Unavailable:
-            self._core.live.unfinished[session.stored.record_key] = (session.stored, _LOGOUT)
+            self._core.live.unfinished[session.stored.record_key] = _LOGOUT
         self._core.live.end(session, _LOGOUT)
 
     async def _go_on(self, request: Request) -> Page:

@@ -38,7 +38,9 @@ class Middleware:
         self._gate: Gate | None = None
         self._failed: StAuthError | None = None
         self._starting = asyncio.Lock()
+        self._why_not_yet = ""
         self._watch: asyncio.Task[None] | None = None
+        self._warming: asyncio.Task[None] | None = None
         self._stop_trusting: Callable[[], None] = lambda: None
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
@@ -58,7 +60,7 @@ class Middleware:
     async def _lifespan(self, scope: Scope, receive: Receive, send: Send) -> None:
         async def watched(message: Message) -> None:
             if message["type"] == "lifespan.startup.complete" and await self._started() is None:
-                message = {"type": "lifespan.startup.failed", "message": str(self._failed)}
+                message = {"type": "lifespan.startup.failed", "message": str(self._failed or self._why_not_yet)}
             await send(message)
 
         try:
@@ -69,7 +71,7 @@ class Middleware:
     async def start(self) -> None:
         """Start in the running event loop, for a server that has started already. Raises what keeps it from starting."""
         if await self._started() is None:
-            raise self._failed or Unavailable("st_auth cannot start yet.", code="store")
+            raise self._failed or Unavailable(self._why_not_yet, code="store")
 
     async def _started(self) -> Gate | None:
         """The gate, built at the first call; None if the configuration does not allow one."""
@@ -86,13 +88,14 @@ class Middleware:
             _LOGGER.error("%s", error)  # noqa: TRY400  # the text says it all; a traceback would hide it
             return
         except StAuthError as error:
+            self._why_not_yet = str(error)
             _LOGGER.error("st_auth cannot start yet: %s", error)  # noqa: TRY400  # the same
             return
         gate = Gate(core, self._app, app_name())
         self._stop_trusting = facts.trust_login_header(LOGIN_HEADER)
         facts.set_core(core)
         self._watch = asyncio.create_task(Watch(gate).run(), name="st_auth.watch")
-        await asyncio.to_thread(_warm_up, core)
+        self._warming = asyncio.create_task(asyncio.to_thread(_warm_up, core), name="st_auth.warm_up")
         if core.config.freeze_heap:
             freeze()
         self._gate = gate

@@ -8,6 +8,7 @@ from datetime import timedelta
 from typing import TYPE_CHECKING
 from urllib.parse import quote
 
+from st_auth.errors import Unavailable
 from st_auth.live import LiveSession
 from st_auth.web.answers import redirect, short
 from st_auth.web.asgi import Receive, Request
@@ -61,6 +62,8 @@ class Routes:
             return self._gate.problem("method_not_allowed", action=("Go to the app", f"{self._base}/")).with_headers(allow)
         try:
             return await handler(request, receive)
+        except Unavailable as error:
+            return self._gate.unavailable(request, error)
         except Exception:  # the last resort: a person sees a plain page, the log has the rest, and nobody gets in
             reference = secrets.token_hex(4)
             _LOGGER.exception("A page of ours failed (reference %s)", reference)

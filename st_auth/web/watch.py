@@ -42,25 +42,21 @@ class Watch:
 
     async def go_round(self) -> None:
         """One round."""
-        lapsed = self._judge_limits()
+        self._judge_limits()
         await self._ask_store()
-        for session, why in lapsed:
-            await self._gate.in_store_thread(self._core.sessions.end_by_key, session.stored.record_key, why)
         await self._finish_endings()
         await self._write_touches()
         self._live.evict()
 
-    def _judge_limits(self) -> list[tuple[LiveSession, str]]:
-        """End here what is past a limit, and warn who is close to one. What the store does not know yet is returned."""
+    def _judge_limits(self) -> None:
+        """End here what is past a limit, and warn who is close to one; the store is told in the same round, or when it answers."""
         ticks = self._core.clock.monotonic()
-        lapsed = []
         for session in self._live.known():
             if why := session.lapsed(ticks):
+                self._live.unfinished[session.stored.record_key] = why
                 self._live.end(session, why)
-                lapsed.append((session, why))
             elif session.sockets and not session.noticed:
                 self._warn(session, ticks)
-        return lapsed
 
     def _warn(self, session: LiveSession, ticks: float) -> None:
         left, which = session.seconds_left(ticks)
@@ -97,9 +93,9 @@ class Watch:
             self._live.end(session, stored.why if isinstance(stored, Ended) else "ended")
 
     async def _finish_endings(self) -> None:
-        """Tell the store what it could not be told when it was down."""
-        for key, (stored, why) in list(self._live.unfinished.items()):
-            await self._gate.in_store_thread(self._core.sessions.end, stored, why)
+        """Tell the store what has ended here, also what it could not be told when it was down."""
+        for key, why in list(self._live.unfinished.items()):
+            await self._gate.in_store_thread(self._core.sessions.end_by_key, key, why)
             self._live.unfinished.pop(key, None)
 
     async def _write_touches(self) -> None:
