@@ -709,7 +709,7 @@ class People(RuleBasedStateMachine):
             assert answer is None
         else:
             assert answer.why == expected
-            self.mark_ended(one, expected, by_cookie=True)
+            self.mark_ended(one, expected, by_cookie=False)
 
     @rule(cookie=cookies, seconds=some.integers(-100, 100))
     def touch(self, cookie, seconds):
@@ -721,7 +721,7 @@ class People(RuleBasedStateMachine):
             one["seen"] = max(one["seen"], seen_at)
             assert answer.tokens.access_token.reveal() == one["canary"]
         elif self.stored(one) == "living":
-            self.mark_ended(one, late, by_cookie=True)
+            self.mark_ended(one, late, by_cookie=False)
 
     @rule(cookie=cookies)
     def logout(self, cookie):
