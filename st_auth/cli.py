@@ -1,6 +1,7 @@
 """The command `st-auth`: run an app behind the gate, make keys."""
 
 import base64
+import logging
 import os
 import sys
 from collections.abc import Sequence
@@ -14,6 +15,11 @@ from st_auth import streamlit_facts as facts
 from st_auth.errors import ConfigError
 
 __all__ = ["main"]
+
+_FIRST_WORDS = {
+    "before_app": '\n  st_auth: everybody logs in before the app opens. [st_auth] require_login = "in_script" leaves that to the script.',
+    "in_script": "\n  st_auth: anybody reaches the script; pages call st_auth.require_login() where a login is needed.",
+}
 
 
 @click.group(context_settings={"help_option_names": ["-h", "--help"]})
@@ -39,9 +45,11 @@ def _run(script: Path, args: tuple[str, ...], **options: Any) -> None:
     given = {name.replace("_", ".", 1): value for name, value in options.items() if value is not None and value != ()}
     try:
         facts.prepare(path, given)
-        read_config()
+        config = read_config()
     except ConfigError as error:
         raise SystemExit(_said(error)) from None
+    _log_to_terminal()
+    click.echo(_FIRST_WORDS[config.require_login])
     facts.run_app(path, Middleware, given)
 
 
@@ -54,6 +62,17 @@ def _keys() -> None:
 def _new_key() -> None:
     """Print a new key for `[st_auth] keys`; put it first, and keep the old ones behind it until their logins have ended."""
     click.echo(f"{datetime.now(UTC):%Y-%m-%d}:{base64.b64encode(os.urandom(32)).decode()}")
+
+
+def _log_to_terminal() -> None:
+    """Show what st_auth logs, the audit lines included, unless the app's author has decided where it goes."""
+    logger = logging.getLogger("st_auth")
+    if logger.handlers:
+        return
+    handler = logging.StreamHandler()
+    handler.setFormatter(logging.Formatter("%(asctime)s %(name)s: %(message)s"))
+    logger.addHandler(handler)
+    logger.setLevel(logging.INFO)
 
 
 def _said(error: ConfigError) -> int:

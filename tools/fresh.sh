@@ -36,7 +36,7 @@ clone=$home/st_auth
 as_user() { runuser -u "$user" -- env -i PATH="$path" "$@"; }
 answers() { python3 -c "import urllib.request as u; u.urlopen('http://localhost:$port$1', timeout=2)" 2>/dev/null; }
 
-if answers /; then
+if answers /_stcore/health; then
   echo "something else answers on port $port: stop it first" >&2
   exit 1
 fi
@@ -44,7 +44,7 @@ echo "== make demo, as $user with an empty home"
 started=$SECONDS
 setsid runuser -u "$user" -- env -i PATH="$path" make -C "$clone" demo </dev/null >"$home/demo.log" 2>&1 &
 demo=$!
-until answers /; do
+until answers /_stcore/health; do
   if ! kill -0 "$demo" 2>/dev/null || [ $((SECONDS - started)) -gt 300 ]; then
     cat "$home/demo.log"
     echo "make demo did not come up" >&2
@@ -53,6 +53,15 @@ until answers /; do
   sleep 1
 done
 echo "== the demo answered after $((SECONDS - started)) s"
+python3 - "http://localhost:$port" <<'EOF'
+import sys
+import urllib.request
+
+page = urllib.request.urlopen(f"{sys.argv[1]}/auth/login", timeout=5).read().decode()
+people = [name for name in ("Ana", "Ada", "Noa") if name in page]
+print("== its login page offers", ", ".join(people))
+sys.exit(len(people) != 3)
+EOF
 tail -n 20 "$home/demo.log"
 kill -TERM -- "-$demo"
 wait "$demo" 2>/dev/null || true

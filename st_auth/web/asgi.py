@@ -3,7 +3,7 @@
 from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from dataclasses import dataclass
 from typing import Any
-from urllib.parse import parse_qs
+from urllib.parse import parse_qs, quote
 
 __all__ = ["App", "Message", "Receive", "Request", "Scope", "Send", "read_form"]
 
@@ -30,6 +30,12 @@ class Request:
     headers: Mapping[bytes, bytes]
     cookies: Mapping[str, str]
     peer: str
+
+    @property
+    def address(self) -> str:
+        """Path and query as the browser's address bar has them."""
+        path = quote(self.full_path, safe="/!$&'()*+,:;=@~")
+        return f"{path}?{self.query}" if self.query else path
 
     def param(self, name: str) -> str:
         """A query parameter; `""` if it is absent or comes twice."""

@@ -122,7 +122,7 @@ class Gate:
         if request.path != "/auth/health":
             answer = host_answer(request.headers.get(b"host"), self._config)
             if answer == "alias" and request.method in ("GET", "HEAD"):
-                return redirect(f"{self._config.origin}{request.full_path}{f'?{request.query}' if request.query else ''}", status=308)
+                return redirect(f"{self._config.origin}{request.address}", status=308)
             if answer != "ok":
                 return self.problem("wrong_host", action=("Open the app", f"{self._config.origin}{self._config.base_path}/"))
         if request.path == _CLOSED or request.path.startswith(f"{_CLOSED}/"):
@@ -265,8 +265,7 @@ class Gate:
         _LOGGER.warning("The store does not answer; nobody new is let in: %s", error)
         if not request.wants_document:
             return short(503, "try again later", (b"retry-after", b"5"))
-        here = f"{request.full_path}?{request.query}" if request.query else request.full_path
-        return self.problem("store_unavailable", action=("Try again", return_path(here, self._config.base_path)))
+        return self.problem("store_unavailable", action=("Try again", return_path(request.address, self._config.base_path)))
 
     # -- WebSocket -------------------------------------------------------------------------------------------------------
 

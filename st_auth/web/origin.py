@@ -4,7 +4,7 @@ import ipaddress
 import re
 from collections.abc import Sequence
 from typing import Final, Literal
-from urllib.parse import unquote, urlsplit
+from urllib.parse import quote, unquote, urlsplit
 
 from st_auth.config import Config, is_loopback
 
@@ -13,6 +13,8 @@ __all__ = ["client_address", "host_answer", "is_own_origin", "is_trusted", "orig
 _LONGEST_PATH: Final = 2000
 _PLAIN_PATH = re.compile(r"/[!#$%&'()*+,\-./0-9:;=?@A-Z\[\]_a-z~]*")
 
+_PATH_SAFE: Final = "/%!$&'()*+,:;=@[]~\\\""
+_QUERY_SAFE: Final = "/%!$&'()*+,:;=@[]~?"
 HostAnswer = Literal["ok", "alias", "wrong"]
 
 
@@ -52,8 +54,10 @@ def return_path(text: str | None, base_path: str) -> str:
     start = f"{base_path}/"
     if not text or len(text) > _LONGEST_PATH:
         return start
-    text = text.partition("#")[0]
-    if not _PLAIN_PATH.fullmatch(text) or text.startswith("//"):
+    if any(character <= " " or character == "\x7f" for character in text):
+        return start
+    text = _quoted(text.partition("#")[0])
+    if len(text) > _LONGEST_PATH or not _PLAIN_PATH.fullmatch(text) or text.startswith("//"):
         return start
     path = _fully_unquoted(text.partition("?")[0])
     if "\\" in path or "//" in path or any(part in (".", "..") for part in path.split("/")) or not path.isprintable():
@@ -63,6 +67,12 @@ def return_path(text: str | None, base_path: str) -> str:
     ):
         return start
     return text
+
+
+def _quoted(text: str) -> str:
+    """The same address in plain ASCII, as a Location header wants it: names of pages and queries may hold other letters."""
+    path, mark, query = text.partition("?")
+    return f"{quote(path, safe=_PATH_SAFE)}{mark}{quote(query, safe=_QUERY_SAFE)}"
 
 
 def _fully_unquoted(path: str) -> str:

@@ -71,14 +71,12 @@ class Routes:
 
     def first_visit(self, request: Request) -> Page:
         """Send somebody without a login on their way: straight to the only provider at a first visit, else to the login page."""
-        here = f"{request.full_path}?{request.query}" if request.query else request.full_path
-        path = return_path(here, self._base)
+        path = return_path(request.address, self._base)
         return redirect(f"{self._base}/auth/login?next={quote(path, safe='')}")
 
     def to_ended(self, why: str, request: Request) -> Page:
         """Send a browser whose session is over to the page that says so."""
-        here = f"{request.full_path}?{request.query}" if request.query else request.full_path
-        return redirect(self.ended_url(why, here))
+        return redirect(self.ended_url(why, request.address))
 
     def ended_url(self, why: str, url: str) -> str:
         """The address of the ended page for a tab at `url`."""
