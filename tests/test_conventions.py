@@ -33,7 +33,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "client": {"vault", "http", "oauth"},
     "dev_provider": {"oauth", "http"},
     "http": {"oauth"},
-    "config": {"oauth", "config_reader"},
+    "config": {"oauth", "config_reader", "kept_secret"},
+    "kept_secret": set(),
     "config_reader": set(),
     "vault": {"keyring", "stores"},
 }

@@ -7,8 +7,8 @@ from typing import Any, Literal, cast
 
 from st_auth.errors import ConfigError, Problem
 from st_auth.oauth.algorithms import ALGORITHMS
-from st_auth.oauth.profile_file import AUTH_METHODS, EMAIL_RULES, LANDINGS, Profile, fill, load_profile, nearest
-from st_auth.oauth.urls import DISCOVERY_SUFFIX, discovery_url, is_secure
+from st_auth.oauth.profile_file import AUTH_METHODS, EMAIL_RULES, LANDINGS, Profile, fill, load_profile, nearest, profile_of_host
+from st_auth.oauth.urls import DISCOVERY_SUFFIX, discovery_url, host_of, is_secure
 from st_auth.secret import Secret
 
 __all__ = ["Provider", "load_profile", "resolve"]
@@ -44,7 +44,10 @@ class Provider:
     logout_landing: Landing = "configured"
 
 
-_NATIVE = ("client_id", "client_secret", "server_metadata_url", "client_kwargs", "issuer", "authorize_params", "label")
+_NATIVE = (
+    *("client_id", "client_secret", "server_metadata_url", "client_kwargs", "issuer", "authorize_params", "label"),
+    *("email_is_verified", "logout_landing"),
+)
 _PROFILED = (
     *("profile", "label", "client_id", "client_secret", "scopes", "prompt", "authorization_parameters"),
     *("token_endpoint_auth_method", "claims", "email_is_verified", "logout_landing"),
@@ -149,10 +152,12 @@ def _native(reader: _Reader) -> Provider | None:
     _check_addresses(reader, url, issuer)
     _check_spelling(reader)
     kwargs = _client_kwargs(reader)
+    host = host_of(url)
+    known = profile_of_host(host)
     parameters = {"prompt": "select_account", **{k: kwargs[k] for k in _SENT if k in kwargs}, **reader.table("authorize_params")}
     return Provider(
         name=reader.name,
-        label=reader.text("label") or reader.name,
+        label=reader.text("label") or _label(reader.name, known, host),
         profile="",
         issuer=issuer,
         metadata_url=url,
@@ -161,8 +166,19 @@ def _native(reader: _Reader) -> Provider | None:
         scopes=tuple(dict.fromkeys(kwargs.get("scope", "openid email profile").split())),
         authorization_parameters=MappingProxyType(reader.parameters("authorize_params", parameters)),
         token_endpoint_auth_method=kwargs.get("token_endpoint_auth_method"),
-        claims=MappingProxyType(_DEFAULT_CLAIMS),
+        claims=MappingProxyType({**_DEFAULT_CLAIMS, **(known.claims if known else {})}),
+        public=known is not None and known.public,
+        email_is_verified=cast("EmailRule", reader.choice("email_is_verified", EMAIL_RULES, known.email_is_verified if known else "claim")),
+        logout_wants_id_token=known is not None and known.logout_wants_id_token,
+        logout_landing=cast("Landing", reader.choice("logout_landing", LANDINGS, known.logout_landing if known else "redirect_uri")),
     )
+
+
+def _label(name: str, known: Profile | None, host: str) -> str:
+    """What to call a provider that the author gave no label: its own name, the section's, or where it is."""
+    if known is not None:
+        return known.name
+    return name.capitalize() if name != "default" else host
 
 
 def _check_addresses(reader: _Reader, url: str, issuer: str | None) -> None:

@@ -6,13 +6,14 @@ from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import date
 from difflib import get_close_matches
+from fnmatch import fnmatchcase
 from pathlib import Path
 from typing import Any
 
 from st_auth.errors import ConfigError, Problem
 from st_auth.oauth.algorithms import ALGORITHMS
 
-__all__ = ["AUTH_METHODS", "EMAIL_RULES", "LANDINGS", "Profile", "fill", "load_profile", "nearest"]
+__all__ = ["AUTH_METHODS", "EMAIL_RULES", "LANDINGS", "Profile", "fill", "load_profile", "nearest", "profile_of_host"]
 
 AUTH_METHODS = ("client_secret_basic", "client_secret_post", "none")
 EMAIL_RULES = ("claim", "always", "never")
@@ -28,6 +29,7 @@ class Profile:
     checked: date
     issuer: str
     scopes: tuple[str, ...]
+    hosts: tuple[str, ...] = ()
     parameters: Mapping[str, str] = field(default_factory=dict)
     optional: tuple[str, ...] = ()
     client_id: str = ""
@@ -46,6 +48,15 @@ def load_profile(name_or_path: str) -> Profile:
     """Return the profile of that name, or from a path that ends in `.toml`; raises `ConfigError` with all its problems."""
     path = _path(name_or_path)
     return _checked(_read(path, ()), path)
+
+
+def profile_of_host(host: str) -> Profile | None:
+    """Return the profile whose provider is at this host, for sections that name none; None if no profile knows the host."""
+    for path in sorted(_folder().glob("*.toml")):
+        profile = load_profile(path.stem)
+        if any(fnmatchcase(host.lower(), pattern) for pattern in profile.hosts):
+            return profile
+    return None
 
 
 def _path(name_or_path: str) -> Path:
@@ -123,6 +134,7 @@ _FIELDS: Mapping[str, tuple[Callable[[object], bool], str]] = {
     "source": (_is_text, "the address of the provider's documentation"),
     "checked": (lambda value: type(value) is date, "the day when the source was read, such as 2026-11-22"),
     "issuer": (_is_text, "a URL, with {parameters} where it varies"),
+    "hosts": (_is_words, "a list of host names, such as *.okta.com"),
     "parameters": (_is_table, "a table: name = what it is"),
     "optional": (_is_words, "a list of parameters"),
     "scopes": (_is_words, "a list of strings"),

@@ -4,7 +4,7 @@ from ipaddress import ip_address
 from typing import TypeGuard
 from urllib.parse import urlsplit
 
-__all__ = ["DISCOVERY_SUFFIX", "discovery_url", "is_loopback", "is_secure"]
+__all__ = ["DISCOVERY_SUFFIX", "discovery_url", "host_of", "is_loopback", "is_secure"]
 
 DISCOVERY_SUFFIX = "/.well-known/openid-configuration"
 
@@ -32,11 +32,23 @@ def is_secure(url: object) -> TypeGuard[str]:
 
 
 def is_loopback(host: str) -> bool:
-    """Say whether `host` is this machine: localhost, *.localhost (RFC 6761 section 6.3), 127.0.0.0/8, ::1."""
+    """Say whether `host` is this machine: localhost, *.localhost (RFC 6761 section 6.3), 127.0.0.0/8, ::1.
+
+    A server on both stacks sees IPv4 peers as `::ffff:127.0.0.1`, which is this machine too.
+    """
     host = host.lower().rstrip(".")
     if host == "localhost" or host.endswith(".localhost"):
         return True
     try:
-        return ip_address(host.strip("[]")).is_loopback
+        address = ip_address(host.strip("[]"))
     except ValueError:
         return False
+    return (getattr(address, "ipv4_mapped", None) or address).is_loopback
+
+
+def host_of(url: str) -> str:
+    """Return the host name of an address, `""` where there is none."""
+    try:
+        return urlsplit(url).hostname or ""
+    except ValueError:
+        return ""
