@@ -1,9 +1,9 @@
 """[auth] and [st_auth] of secrets.toml as one frozen Config, or all that is wrong with them at once."""
 
-import base64
 import hashlib
 import ipaddress
 import os
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -14,7 +14,9 @@ from urllib.parse import SplitResult, urlsplit
 
 from st_auth.config_reader import SECRETS, Reader, texts
 from st_auth.errors import ConfigError, Problem
+from st_auth.kept_secret import kept_secret
 from st_auth.oauth.profile import Provider, resolve
+from st_auth.oauth.urls import is_loopback
 from st_auth.secret import Secret
 
 __all__ = ["Allow", "Config", "Host", "is_loopback", "parse"]
@@ -23,6 +25,7 @@ RequireLogin = Literal["before_app", "in_script"]
 
 _SHARED_AUTH_KEYS = frozenset({"redirect_uri", "cookie_secret", "expose_tokens"})
 _MIN_SECRET_BYTES = 32
+_PLAIN = re.compile(r"[!#$%&'()*+,\-./0-9:;=?@A-Z\[\]_a-z{}~]+")  # a browser drops line breaks and turns a backslash round
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,19 +94,6 @@ class Config:
         return self.redirect_uri.replace("{provider}", provider)
 
 
-def is_loopback(host: str) -> bool:
-    """Whether a host name or address is this machine (RFC 6761 section 6.3, RFC 1122 section 3.2.1.3)."""
-    name = host.strip("[]").rstrip(".").lower()
-    if name == "localhost" or name.endswith(".localhost"):
-        return True
-    try:
-        address = ipaddress.ip_address(name)
-    except ValueError:
-        return False
-    mapped = getattr(address, "ipv4_mapped", None)
-    return bool((mapped or address).is_loopback)
-
-
 def parse(secrets: Mapping[str, Any], host: Host, env: Mapping[str, str] = os.environ) -> Config:
     """Build the Config from the content of secrets.toml, or raise one ConfigError with all problems.
 
@@ -113,6 +103,8 @@ def parse(secrets: Mapping[str, Any], host: Host, env: Mapping[str, str] = os.en
     if not isinstance(auth, Mapping) or not auth:
         raise ConfigError([_no_auth()])
     reader = Reader(own if isinstance(own, Mapping) else {})
+    if not isinstance(own, Mapping):
+        reader.wrong("st_auth", "is not a table", "write [st_auth] on a line of its own, and its keys below")
     providers = _providers(auth, reader)
     is_dev = any(section.get("profile") == "dev" for section in (auth, *auth.values()) if isinstance(section, Mapping))
     redirect_uri = _redirect_uri(auth, host, is_dev, reader)
@@ -197,6 +189,7 @@ def _redirect_uri(auth: Mapping[str, Any], host: Host, is_dev: bool, reader: Rea
         or parts.query
         or parts.fragment
         or "@" in parts.netloc
+        or not _PLAIN.fullmatch(uri)
     ):
         reader.wrong("auth.redirect_uri", "is not a full address without query", mend)
         return fallback
@@ -230,7 +223,12 @@ def _cookie_secret(auth: Mapping[str, Any], host: Host, loopback: bool, reader: 
     secret = auth.get("cookie_secret")
     make = 'python -c "import secrets; print(secrets.token_urlsafe(32))"'
     if secret is None and loopback:
-        return _kept_secret(_state_folder(host))
+        try:
+            return kept_secret(_state_folder(host) / "cookie_secret")
+        except (OSError, ValueError):
+            mend = f"write one, or let the app write in {_state_folder(host)}"
+            reader.wrong("auth.cookie_secret", "is missing, and none can be kept here", mend)
+            return Secret("")
     if not isinstance(secret, str) or not secret:
         reader.wrong("auth.cookie_secret", "is missing", f"make one with `{make}`")
         return Secret("")
@@ -245,25 +243,6 @@ def _state_folder(host: Host) -> Path:
     return host.folder / ".streamlit" / "st_auth"
 
 
-def _kept_secret(folder: Path) -> Secret[str]:
-    """A secret made at the first start on this machine and kept beside the vault, readable by its owner only."""
-    path = folder / "cookie_secret"
-    try:
-        return Secret(path.read_text("ascii").strip())
-    except FileNotFoundError:
-        pass
-    folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-    (folder / ".gitignore").write_text("*\n")
-    text = base64.urlsafe_b64encode(os.urandom(32)).decode()
-    try:
-        handle = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
-    except FileExistsError:
-        return Secret(path.read_text("ascii").strip())
-    with os.fdopen(handle, "w") as file:
-        file.write(text)
-    return Secret(text)
-
-
 def _keys(reader: Reader, env: Mapping[str, str]) -> tuple[Secret[str], ...]:
     keys = reader.texts("keys")
     if not keys and (text := env.get("ST_AUTH_KEYS")):
@@ -272,8 +251,9 @@ def _keys(reader: Reader, env: Mapping[str, str]) -> tuple[Secret[str], ...]:
 
 
 def _expose_tokens(auth: Mapping[str, Any], reader: Reader) -> tuple[str, ...]:
-    kinds = texts(auth.get("expose_tokens", ()), lambda: None)
-    if set(kinds) - {"id", "access"}:
+    odd: list[bool] = []
+    kinds = texts(auth.get("expose_tokens", ()), lambda: odd.append(True))
+    if odd or set(kinds) - {"id", "access"}:
         reader.wrong(
             "auth.expose_tokens", "names something other than id and access", 'write expose_tokens = ["id", "access"] or leave it out'
         )
@@ -287,21 +267,30 @@ def _allow(reader: Reader) -> Allow:
         if allow != "anyone":
             reader.wrong("st_auth.allow", 'is neither a table nor "anyone"', 'write allow = { email_domain = ["acme.com"] }')
         return Allow()
-    problem = {
-        key: (lambda key=key: reader.wrong(f"st_auth.allow.{key}", "must be a list of texts", "put each into quotes")) for key in allow
-    }
     if unknown := sorted(set(allow) - {"email_domain", "email", "groups", "claim"}):
         reader.wrong(f"st_auth.allow.{unknown[0]}", "is not known", "known: email_domain, email, groups, claim")
     claim = allow.get("claim", {})
     if not isinstance(claim, Mapping):
         reader.wrong("st_auth.allow.claim", "must be a table", 'write claim = { department = ["sales"] }')
         claim = {}
+    if "allow" in reader.own and not any(allow.values()):
+        reader.wrong("st_auth.allow", "names nobody", 'write allow = { email_domain = ["acme.com"] }, or leave it out')
     return Allow(
-        email_domain=tuple(d.lower().lstrip("@") for d in texts(allow.get("email_domain", ()), problem.get("email_domain", lambda: None))),
-        email=tuple(e.lower() for e in texts(allow.get("email", ()), problem.get("email", lambda: None))),
-        groups=texts(allow.get("groups", ()), problem.get("groups", lambda: None)),
-        claim=MappingProxyType({str(k): texts(v, problem.get("claim", lambda: None)) for k, v in claim.items()}),
+        email_domain=tuple(d.lower().lstrip("@") for d in _named(allow, "email_domain", reader)),
+        email=tuple(e.lower() for e in _named(allow, "email", reader)),
+        groups=_named(allow, "groups", reader),
+        claim=MappingProxyType({str(k): _named(claim, k, reader, "claim.") for k in claim}),
     )
+
+
+def _named(table: Mapping[str, Any], key: str, reader: Reader, within: str = "") -> tuple[str, ...]:
+    """The texts of one key of `allow`. An empty list is a problem: it would read as nobody and work as everybody."""
+    if key not in table:
+        return ()
+    words = texts(table[key], lambda: None)
+    if not words or not all(word.strip("@ ") for word in words):
+        reader.wrong(f"st_auth.allow.{within}{key}", "must be a list of texts, none empty", "put each into quotes, or leave the key out")
+    return words
 
 
 def _default_vault(host: Host) -> Path:
@@ -324,11 +313,18 @@ def _personas(auth: Mapping[str, Any], providers: Mapping[str, Provider], host: 
         section = auth.get(name, auth)
         path = section.get("personas") if isinstance(section, Mapping) else None
         found[name] = host.folder / str(path) if path else None
-        if path and not (host.folder / str(path)).is_file():
+        if path and not _is_file(host.folder / str(path)):
             reader.wrong(
                 f"auth.{name}.personas", "names a file that is not there", "give its path from the app's folder, or leave the key out"
             )
     return found
+
+
+def _is_file(path: Path) -> bool:
+    try:
+        return path.is_file()
+    except OSError:  # a name that is too long for the system
+        return False
 
 
 def _landings(auth: Mapping[str, Any], providers: Mapping[str, Provider]) -> dict[str, str]:

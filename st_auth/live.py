@@ -96,13 +96,13 @@ class LiveSession:
         """When the person was last seen, if that is worth writing down again."""
         return self._seen if self._seen - self._written >= every else None
 
-    def wrote(self, stored: Session) -> None:
-        """The store has this version now; another replica may have seen the person later than we did."""
+    def wrote(self, stored: Session, ticks: float) -> None:
+        """The store has this version now; another replica may have seen the person later than we did, but not later than now."""
         if stored.version >= self.stored.version:
             self.stored = replace(stored, tokens=None)
         seen = stored.card.last_seen_at
         if seen > self._seen:
-            self._seen_at += (seen - self._seen).total_seconds()
+            self._seen_at = min(ticks, self._seen_at + (seen - self._seen).total_seconds())
             self._idle_at = self._seen_at + self._idle
             self._seen = seen
             self.noticed = False
@@ -149,7 +149,7 @@ class Live:
         with self._lock:
             known = self._by_key.get(stored.record_key)
             if known is not None:
-                known.wrote(stored)
+                known.wrote(stored, self.clock.monotonic())
                 return known
             session = LiveSession(replace(stored, tokens=None), self.limits, self.clock)
             self._by_key[stored.record_key] = session

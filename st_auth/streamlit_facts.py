@@ -33,6 +33,7 @@ __all__ = [
     "event_loop",
     "get_script_run_ctx",
     "in_cached_function",
+    "is_deferred_for",
     "is_script_finished",
     "issued_paths",
     "keep_trusting",
@@ -51,6 +52,7 @@ __all__ = [
     "socket_of",
     "stand_in",
     "streamlit_options",
+    "streamlit_session",
     "tab_path",
     "trust_login_header",
     "unsafe_options",
@@ -89,11 +91,14 @@ class ServerFacts:
 
 @dataclass(frozen=True, slots=True)
 class BackFacts:
-    """What one message of the browser says: its kind, whether a person caused it, and the tab's address."""
+    """What one message of the browser says: its kind, whether a person caused it, the tab's address, and the id of a download
+    that is to be made now.
+    """
 
     kind: str
     by_person: bool
     url: str
+    deferred: str = ""
 
 
 def server() -> ServerFacts:
@@ -243,22 +248,64 @@ def read_back_msg(data: bytes) -> BackFacts | None:
     if kind == "rerun_script":
         state = message.rerun_script
         return BackFacts(kind, not state.is_auto_rerun, _address(state.context_info.url, state.query_string))
-    by_person = kind in _PERSON_ACTS or (
-        kind == "backend_operation_request" and message.backend_operation_request.WhichOneof("payload") == "deferred_file"
-    )
-    return BackFacts(kind, by_person, "")
+    deferred = message.backend_operation_request.deferred_file.file_id
+    return BackFacts(kind, kind in _PERSON_ACTS or bool(deferred), "", deferred)
 
 
-def issued_paths(data: bytes) -> list[str]:
-    """The paths of media files and uploads whose addresses a message gives to the browser.
+def streamlit_session(data: bytes) -> str:
+    """The Streamlit session id that a message tells the browser at the start of a run; `""` in any other message."""
+    message = _read_forward_msg(data)
+    return str(message.new_session.initialize.session_id) if message is not None else ""
 
+
+def issued_paths(data: bytes, session_id: str) -> list[str]:
+    """The paths of media files and uploads of this Streamlit session whose addresses a message gives to the browser.
+
+    An address is not given by being written: apps show what people type. So the file must be one of this session's own, or stand
+    where only Streamlit writes (an image, whose file may be replaced before the message is out, and a download made at the click).
     The message is read and not searched as bytes: in the wire format the byte behind an address can look like a part of it.
     """
     if b"/media/" not in data and b"/_stcore/upload_file/" not in data:
         return []
+    message = _read_forward_msg(data)
+    if message is None:
+        return []
+    made = [message.backend_operation_response.deferred_file.url, *(image.url for image in message.delta.new_element.imgs.imgs)]
+    found = dict.fromkeys(path for text in _texts_of(message) for path in _ISSUED.findall(text))
+    return [path for path in found if _is_of(path, session_id) or any(_is_path_to(url, path) for url in made)]
+
+
+def is_deferred_for(file_id: str, session_id: str) -> bool:
+    """Whether a download that is made at the click is this session's; Streamlit makes it for whoever names it."""
+    entry = getattr(_runtime.get_instance().media_file_mgr, "_deferred_callables", {}).get(file_id)
+    return entry is None or entry.get("session_id") == session_id or file_id in _media_of(session_id)
+
+
+def _is_of(path: str, session_id: str) -> bool:
+    kind, _, rest = path.removeprefix("/").partition("/")
+    if kind == "media":
+        return rest.partition(".")[0] in _media_of(session_id)
+    return bool(session_id) and rest.split("/")[1] == session_id
+
+
+def _media_of(session_id: str) -> list[str]:
+    """The ids of the files on a session's page now."""
+    files = getattr(_runtime.get_instance().media_file_mgr, "_files_by_session_and_coord", {})
+    return list(files.get(session_id, {}).values())  # a copy in one step: script threads write to it
+
+
+def _is_path_to(url: str, path: str) -> bool:
+    return url.startswith("/") and not url.startswith("//") and url.endswith(path)
+
+
+def _read_forward_msg(data: bytes) -> ForwardMsg | None:
+    """A message to the browser; None for what a WebSocket of the app's own sends."""
     message = ForwardMsg()
-    message.ParseFromString(data)
-    return [path for text in _texts_of(message) for path in _ISSUED.findall(text)]
+    try:
+        message.ParseFromString(data)
+    except Exception:  # noqa: BLE001  # protobuf's DecodeError is another class in each of its implementations
+        return None
+    return message
 
 
 def _texts_of(value: Any) -> Iterator[str]:
@@ -267,16 +314,15 @@ def _texts_of(value: Any) -> Iterator[str]:
     elif hasattr(value, "ListFields"):
         for _, inner in value.ListFields():
             yield from _texts_of(inner)
-    elif not isinstance(value, bytes) and hasattr(value, "__iter__"):
+    elif not isinstance(value, bytes) and hasattr(value, "__len__"):  # a list (which has no __iter__ in protobuf) or a map
         for inner in value.values() if hasattr(value, "values") else value:
             yield from _texts_of(inner)
 
 
 def is_script_finished(data: bytes) -> bool:
     """Whether a message to the browser says that a script run ended."""
-    message = ForwardMsg()
-    message.ParseFromString(data)
-    return message.WhichOneof("type") == "script_finished"
+    message = _read_forward_msg(data)
+    return message is not None and message.WhichOneof("type") == "script_finished"
 
 
 def script_run_ctx() -> ScriptRunContext | None:

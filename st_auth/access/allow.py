@@ -45,7 +45,8 @@ def _require_email(allow: Allow, person: Person, provider: Provider) -> None:
         raise _refused("email", "Your company's login does not confirm an e-mail address for it.")
     if allow.email and email not in allow.email:
         raise _refused("email", "Its e-mail address is not on the list of those who may use it.")
-    if allow.email_domain and email.rpartition("@")[2] not in allow.email_domain:
+    _, at, domain = email.rpartition("@")
+    if allow.email_domain and not (at and domain in allow.email_domain):
         raise _refused("email_domain", "Its e-mail address is not of a company that may use it.")
 
 

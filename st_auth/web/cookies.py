@@ -63,8 +63,8 @@ def read_cookies(headers: Iterable[tuple[bytes, bytes]], names: CookieNames, hid
             if name in ours or len(value) > _LONGEST:
                 refused.add(name)
             ours[name] = value.strip()
-        elif not _is_hidden(name, hidden):
-            rest.append(pair.strip())
+        elif not name.startswith(hidden) or not _is_hidden(name, hidden):
+            rest.append(pair)
     for name in refused:
         _LOGGER.warning("A cookie of ours came twice or oversized, and is not believed: %s", name)
         del ours[name]
@@ -72,7 +72,8 @@ def read_cookies(headers: Iterable[tuple[bytes, bytes]], names: CookieNames, hid
 
 
 def _pairs(headers: Iterable[tuple[bytes, bytes]]) -> list[str]:
-    return [pair for name, value in headers if name == b"cookie" for pair in value.decode("latin-1").split(";") if pair.strip()]
+    lines = [value.decode("latin-1") for name, value in headers if name == b"cookie"]
+    return [pair for line in lines for part in line.split(";") if (pair := part.strip())]
 
 
 def _is_hidden(name: str, hidden: tuple[str, ...]) -> bool:

@@ -4,6 +4,7 @@ import asyncio
 import json
 import logging
 from collections.abc import Callable
+from itertools import product
 from typing import Any, Final, TypeVar
 
 import anyio
@@ -18,7 +19,7 @@ from st_auth.sessions import Ended, Session, parse_cookie
 from st_auth.web.answers import redirect, refuse_socket, respond, short
 from st_auth.web.asgi import App, Message, Receive, Request, Scope, Send
 from st_auth.web.cookies import ENDED_MARK_AGE, CookieNames, read_cookies, set_cookie
-from st_auth.web.origin import host_answer, is_own_origin, is_trusted, return_path
+from st_auth.web.origin import host_answer, is_own_origin, is_proxy, return_path
 from st_auth.web.pages import Page, problem_page
 from st_auth.web.routes import Routes
 from st_auth.web.sockets import TabSocket
@@ -60,7 +61,8 @@ class Gate:
         self._visitors = Visitors()
         self._routes = Routes(self, app_name)
         self._app_name = app_name
-        self._runs_ended = 0
+        self._trusted: set[str] = set()
+        self._untrusted = _HIDDEN
         self._everywhere = [*_EVERYWHERE, _TRANSPORT_SECURITY] if core.config.is_secure else _EVERYWHERE
         self._freezes_left = 2 if core.config.freeze_heap else 0
 
@@ -180,31 +182,41 @@ class Gate:
 
     def _guarded(self, headers: Any, is_media: bool) -> list[tuple[bytes, bytes]]:
         """An inner answer's headers with ours: what frames, stores and reads it."""
-        kept = [(k, v) for k, v in headers if not (k == b"access-control-allow-origin" and v == b"*")]
-        content = next((v for k, v in kept if k == b"content-type"), b"")
+        kept = [(k, v) for k, v in headers if k != b"access-control-allow-origin" or v != b"*"]
+        content = b""
+        for name, value in kept:
+            if name == b"content-type":
+                content = value
+                break
         if is_media:
             own = _MEDIA_MARKUP if content.startswith(_MARKUP) else _MEDIA
+        elif content.startswith(b"text/html"):
+            own = _DOCUMENT
         else:
-            own = _DOCUMENT if content.startswith(b"text/html") else []
+            return kept + self._everywhere
         names = {k for k, _ in own}
         return [*((k, v) for k, v in kept if k not in names), *own, *self._everywhere]
 
     def _cleaned(self, scope: Scope, cookies: bytes) -> list[tuple[bytes, bytes]]:
         """The headers without our cookies and without what a client may not say about itself."""
         hidden = self._hidden_headers(scope)
-        headers = [(k, v) for k, v in scope["headers"] if k != b"cookie" and k not in hidden]
+        headers = [header for header in scope["headers"] if header[0] not in hidden]
         if cookies:
             headers.append((b"cookie", cookies))
         return headers
 
     def _hidden_headers(self, scope: Scope) -> frozenset[bytes]:
         peer = scope.get("client")
-        from_proxy = bool(self._config.trusted_proxies and peer and is_trusted(peer[0], self._config.trusted_proxies))
-        return _LOGIN_HEADERS if from_proxy else _LOGIN_HEADERS | self._trusted_headers()
+        from_proxy = bool(self._config.trusted_proxies and peer and is_proxy(peer[0], scope["headers"], self._config.trusted_proxies))
+        return _HIDDEN if from_proxy else self._untrusted_headers()
 
-    def _trusted_headers(self) -> frozenset[bytes]:
+    def _untrusted_headers(self) -> frozenset[bytes]:
+        """What is hidden, and what only a trusted proxy may say; made anew when the option has changed."""
         mapping = facts.keep_trusting(LOGIN_HEADER)
-        return frozenset(name.lower().encode("latin-1", "replace") for name in mapping)
+        if mapping.keys() != self._trusted:
+            self._trusted = set(mapping)
+            self._untrusted = _HIDDEN.union(*map(_spellings, mapping))
+        return self._untrusted
 
     # -- sessions --------------------------------------------------------------------------------------------------------
 
@@ -231,7 +243,8 @@ class Gate:
             task.add_done_callback(lambda _: self._resuming.pop(key, None))
         stored = await asyncio.shield(task)
         if isinstance(stored, Session):
-            return self.core.live.adopt(stored)
+            live = self.core.live.adopt(stored)
+            return live.lapsed(self.core.clock.monotonic()) or live  # over here, by a clock that nobody sets back
         return stored.why if isinstance(stored, Ended) else "no_session"
 
     async def _resume(self, cookie: Secret[str]) -> Session | Ended | None:
@@ -324,7 +337,7 @@ class Gate:
     async def _without_login(self, scope: Scope, receive: Receive, send: Send, rest: bytes) -> None:
         """An anonymous tab, in `in_script` mode: its Streamlit session is bound to this browser and to nobody's login."""
         visitor = self._visitors.of(rest)
-        await self._app(self._socket_scope(scope, rest, visitor.handle), receive, visitor.watch(send))
+        await self._app(self._socket_scope(scope, rest, visitor.handle), *visitor.watch(receive, send))
 
     def _socket_scope(self, scope: Scope, cookies: bytes, login_id: str) -> Scope:
         headers = self._cleaned(scope, cookies)
@@ -356,4 +369,13 @@ class Gate:
         freeze()
 
 
-_LOGIN_HEADERS = frozenset({LOGIN_HEADER.encode(), LOGIN_HEADER.replace("-", "_").encode()})
+def _spellings(name: str) -> frozenset[bytes]:
+    """A header's name with each of its hyphens as it is or as an underscore, which gateways take for the same."""
+    first, *rest = name.lower().split("-")
+    return frozenset(
+        first.encode("latin-1", "replace") + b"".join(tail)
+        for tail in product(*([f"{mark}{part}".encode("latin-1", "replace") for mark in "-_"] for part in rest))
+    )
+
+
+_HIDDEN: Final = frozenset({b"cookie"}) | _spellings(LOGIN_HEADER)

@@ -5,7 +5,7 @@ import logging
 import secrets
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
-from urllib.parse import parse_qs, quote
+from urllib.parse import quote
 
 import anyio
 import anyio.to_thread
@@ -18,7 +18,7 @@ from st_auth.errors import LoginRefused, ProviderError, StAuthError, Unavailable
 from st_auth.live import LiveSession
 from st_auth.secret import Secret
 from st_auth.web.answers import redirect
-from st_auth.web.asgi import Receive, Request
+from st_auth.web.asgi import Receive, Request, once
 from st_auth.web.cookies import AT_MOST_ATTEMPTS, ATTEMPTS_AT_MOST_BYTES, expire_cookie, set_cookie
 from st_auth.web.origin import client_address, path_of, return_path
 from st_auth.web.pages import Choice, Page, login_page
@@ -59,7 +59,7 @@ class LoginRoutes:
             return redirect(path)
         if name is None and self._may_go_straight(request):
             name = next(iter(self._config.providers))
-        if name is None or (name in self._core.dev and not request.param("persona")):
+        if name is None or (name in self._core.dev and not self._is_persona(name, request.param("persona"))):
             return self._choices(path, request)
         try:
             return await self._begin(name, path, request)
@@ -78,6 +78,9 @@ class LoginRoutes:
         asked = request.param("provider")
         name = asked if asked in self._config.providers else facts.provider_of_token(asked) if asked.count(".") == 2 else None
         return name if name in self._config.providers else None
+
+    def _is_persona(self, name: str, subject: str) -> bool:
+        return any(persona.subject == subject for persona in self._core.dev[name].personas)
 
     def _may_go_straight(self, request: Request) -> bool:
         """Only one provider, a person's own first visit, and no login behind it that ended."""
@@ -151,7 +154,7 @@ class LoginRoutes:
 
     async def callback(self, request: Request, _: Receive) -> Page:
         """Judge the provider's answer and make the session, once however often the browser brings it (RFC 6749 section 4.1.2)."""
-        state = self._one(request.query, "state")
+        state = once(request.query, "state")
         name = self._gate.names.attempt_of(state)
         sealed = request.cookies.get(name, "")
         pending = self._open(sealed) if sealed else None
@@ -164,14 +167,9 @@ class LoginRoutes:
             page = self._refused(error, pending.provider, return_path(pending.return_to, self._base))
         return page.with_headers(expired)
 
-    @staticmethod
-    def _one(query: str, name: str) -> str:
-        values = parse_qs(query, max_num_fields=50).get(name, [""])
-        return values[0] if len(values) == 1 else ""
-
     async def _without_attempt(self, request: Request, state: str) -> Page:
         """A callback that this browser did not ask for, or asked for before: never a token call, never another session."""
-        if not self._one(request.query, "code") and not self._one(request.query, "error"):
+        if not once(request.query, "code") and not once(request.query, "error"):
             landed = self._core.unsign("logout", state, _LOGOUT_STATE_AGE) if state else None
             if landed or not state:
                 return redirect(f"{self._base}/auth/ended?why=logout")
@@ -233,9 +231,7 @@ class LoginRoutes:
         reference = secrets.token_hex(4)
         parameter = getattr(error, "parameter", "")
         audit.record("login_refused", provider=name, code=error.code, parameter=parameter, reference=reference)
-        _LOGGER.warning(
-            "Login at %s refused: %s %s(reference %s) %s", name, error.code, f"{parameter} " if parameter else "", reference, error
-        )
+        _LOGGER.warning("Login at %s refused (reference %s): %s", name, reference, _said(error))
         again = (
             f"{self._base}/auth/login?provider={quote(name)}&next={quote(path, safe='')}"
             if name not in self._core.dev
@@ -246,6 +242,12 @@ class LoginRoutes:
         if error.code != "not_allowed":
             return page
         return page.with_headers(self._gate.mark_cookie(self._core.sign("ended", "refused")))  # so that the provider asks who it is
+
+
+def _said(error: StAuthError) -> str:
+    """All that is known of a failure, for the log: code, parameter, the provider's own words, and what to do."""
+    words = (error.code, getattr(error, "parameter", ""), str(error), getattr(error, "error", ""), getattr(error, "description", ""))
+    return " ".join(word for word in (*words, error.hint) if word)
 
 
 def _page_code(error: StAuthError) -> str:

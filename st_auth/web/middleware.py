@@ -58,13 +58,22 @@ class Middleware:
             raise ValueError(f"st_auth does not let ASGI scopes of the kind {kind!r} pass.")
 
     async def _lifespan(self, scope: Scope, receive: Receive, send: Send) -> None:
+        refused = False
+
         async def watched(message: Message) -> None:
+            nonlocal refused
             if message["type"] == "lifespan.startup.complete" and await self._started() is None:
-                message = {"type": "lifespan.startup.failed", "message": str(self._failed or self._why_not_yet)}
-            await send(message)
+                refused = True
+                text = str(self._failed or self._why_not_yet)  # the whole of it is in the log by now
+                await send({"type": "lifespan.startup.failed", "message": text.partition("\n")[0]})
+            elif not refused:
+                await send(message)
+
+        async def received() -> Message:
+            return {"type": "lifespan.shutdown"} if refused else await receive()  # so that the app ends in good order
 
         try:
-            await self._app(scope, receive, watched)
+            await self._app(scope, received, watched)
         finally:
             await self.stop()
 

@@ -8,6 +8,7 @@ from urllib.parse import quote
 from st_auth import streamlit_facts as facts
 from st_auth.live import Live, LiveSession
 from st_auth.web.asgi import Message, Receive, Send
+from st_auth.web.files import TabFiles
 from st_auth.web.origin import path_of, return_path
 
 __all__ = ["TabSocket"]
@@ -26,6 +27,7 @@ class TabSocket:
 
     __slots__ = (
         "_base",
+        "_files",
         "_first_rerun",
         "_live",
         "_loop",
@@ -46,6 +48,7 @@ class TabSocket:
         self.url = ""
         self._live = live
         self._base = base_path
+        self._files = TabFiles(session.issue)
         self._raw_receive = receive
         self._raw_send = send
         self._loop = asyncio.get_running_loop()
@@ -86,6 +89,8 @@ class TabSocket:
         seen = facts.read_back_msg(data)
         if seen is None:
             return True  # Streamlit closes the socket with a protocol error of its own
+        if seen.deferred and not self._files.may_have(seen.deferred):
+            return False
         if seen.url:
             self.url = seen.url
         if seen.kind == "rerun_script" and self._first_rerun:
@@ -109,8 +114,7 @@ class TabSocket:
             return
         data = message.get("bytes")
         if data is not None:
-            for path in facts.issued_paths(data):
-                self.session.issue(path)
+            self._files.sent(data)
             if len(data) < _SHORT and not self._allows(data):
                 return
         await self._raw_send(message)

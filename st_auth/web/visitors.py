@@ -6,7 +6,8 @@ from collections import OrderedDict
 from typing import Final
 
 from st_auth import streamlit_facts as facts
-from st_auth.web.asgi import Message, Send
+from st_auth.web.asgi import Message, Receive, Send
+from st_auth.web.files import TabFiles
 
 __all__ = ["Visitor", "Visitors"]
 
@@ -28,16 +29,24 @@ class Visitor:
         """Whether the address of this file was sent to this browser."""
         return path in self._issued
 
-    def watch(self, send: Send) -> Send:
-        """Remember the files whose addresses pass."""
+    def watch(self, receive: Receive, send: Send) -> tuple[Receive, Send]:
+        """Remember the files whose addresses pass, and let nobody have other people's made."""
+        files = TabFiles(self._remember)
+
+        async def heard() -> Message:
+            while True:
+                message = await receive()
+                data = message.get("bytes")
+                seen = facts.read_back_msg(data) if data is not None else None
+                if seen is None or not seen.deferred or files.may_have(seen.deferred):
+                    return message
 
         async def watched(message: Message) -> None:
-            data = message.get("bytes")
-            for path in facts.issued_paths(data) if data is not None else ():
-                self._remember(path)
+            if (data := message.get("bytes")) is not None:
+                files.sent(data)
             await send(message)
 
-        return watched
+        return heard, watched
 
     def _remember(self, path: str) -> None:
         self._issued[path] = None

@@ -16,6 +16,7 @@ __all__ = ["Watch"]
 _EVERY: Final = 2.0
 _NOTICE: Final = 120.0
 _BATCH: Final = 500
+_NOBODY: Final = "nobody"  # asked for when nobody is here: /auth/health says whether the store answers
 _LOGGER = logging.getLogger("st_auth")
 
 
@@ -74,7 +75,7 @@ class Watch:
 
     async def _ask_store(self) -> None:
         """Ask once for all versions: what is gone has ended elsewhere, what moved is read again."""
-        keys = [session.stored.record_key for session in self._live.known()]
+        keys = [session.stored.record_key for session in self._live.known()] or [_NOBODY]
         for start in range(0, len(keys), _BATCH):
             batch = keys[start : start + _BATCH]
             versions = await self._gate.in_store_thread(self._core.sessions.versions, batch)
@@ -88,7 +89,7 @@ class Watch:
     async def _read_again(self, session: LiveSession) -> None:
         stored = await self._gate.in_store_thread(self._core.sessions.reread, session.stored)
         if isinstance(stored, Session):
-            session.wrote(stored)
+            session.wrote(stored, self._core.clock.monotonic())
         else:
             self._live.end(session, stored.why if isinstance(stored, Ended) else "ended")
 
@@ -106,6 +107,6 @@ class Watch:
                 continue
             stored = await self._gate.in_store_thread(self._core.sessions.touch, session.stored, seen)
             if stored is not None:
-                session.wrote(stored)
+                session.wrote(stored, self._core.clock.monotonic())
             else:
                 await self._read_again(session)
