@@ -5,7 +5,7 @@ import ipaddress
 import os
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
 from types import MappingProxyType
@@ -132,11 +132,11 @@ def parse(secrets: Mapping[str, Any], host: Host, env: Mapping[str, str] = os.en
         freeze_heap=reader.flag("freeze_heap", True),
         personas=MappingProxyType(_personas(auth, providers, host, reader)),
         landing=MappingProxyType(_landings(auth, providers)),
-        warnings=tuple(reader.warnings),
+        warnings=(),
     )
     _judge_together(config, is_dev, loopback, reader)
     reader.finish()
-    return config
+    return replace(config, warnings=tuple(reader.warnings))
 
 
 def _no_auth() -> Problem:

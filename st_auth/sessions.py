@@ -26,12 +26,12 @@ from st_auth.session_record import (
 )
 from st_auth.vault import Vault, decode_base64url, encode_base64url
 
-__all__ = ["COOKIE_BYTES", "Card", "Ended", "Limits", "LoginLike", "Session", "Sessions", "parse_cookie"]
+__all__ = ["COOKIE_BYTES", "FAREWELL_KEPT", "Card", "Ended", "Limits", "LoginLike", "Session", "Sessions", "parse_cookie"]
 
 COOKIE_BYTES: Final = 32
 _COOKIE_VERSION: Final = "1"
 _LOGIN_ID_BYTES: Final = 18
-_FAREWELL_KEPT: Final = timedelta(seconds=60)
+FAREWELL_KEPT: Final = timedelta(seconds=60)
 
 
 @dataclass(frozen=True, slots=True)
@@ -173,7 +173,7 @@ class Sessions:
         return None
 
     def _put_ended(self, found: Found, why: str, session: Session | None) -> Ended | None:
-        expires_at = self._clock.now() + _FAREWELL_KEPT if session else found.record.expires_at
+        expires_at = self._clock.now() + FAREWELL_KEPT if session else found.record.expires_at
         card = replace(found.card, ended=why, claim="")
         record, ended = seal_ended(self._vault, found.record_key, card, expires_at, session)
         if not self._vault.store.put(found.record_key, record, expect=found.record.version):

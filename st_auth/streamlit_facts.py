@@ -272,7 +272,7 @@ def issued_paths(data: bytes, session_id: str) -> list[str]:
         return []
     made = [message.backend_operation_response.deferred_file.url, *(image.url for image in message.delta.new_element.imgs.imgs)]
     found = dict.fromkeys(path for text in _texts_of(message) for path in _ISSUED.findall(text))
-    return [path for path in found if _is_of(path, session_id) or any(_is_path_to(url, path) for url in made)]
+    return [path for path in found if _is_of(path, session_id) or path in made]
 
 
 def is_deferred_for(file_id: str, session_id: str) -> bool:
@@ -292,10 +292,6 @@ def _media_of(session_id: str) -> list[str]:
     """The ids of the files on a session's page now."""
     files = getattr(_runtime.get_instance().media_file_mgr, "_files_by_session_and_coord", {})
     return list(files.get(session_id, {}).values())  # a copy in one step: script threads write to it
-
-
-def _is_path_to(url: str, path: str) -> bool:
-    return url.startswith("/") and not url.startswith("//") and url.endswith(path)
 
 
 def _read_forward_msg(data: bytes) -> ForwardMsg | None:

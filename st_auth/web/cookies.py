@@ -15,6 +15,7 @@ AT_MOST_ATTEMPTS: Final = 5
 ATTEMPTS_AT_MOST_BYTES: Final = 6000
 ENDED_MARK_AGE: Final = timedelta(hours=12)
 _LONGEST: Final = 4096
+_BLANK: Final = " \t"
 _LOGGER = logging.getLogger("st_auth")
 
 
@@ -51,18 +52,21 @@ def read_cookies(headers: Iterable[tuple[bytes, bytes]], names: CookieNames, hid
     """Split a request's cookies into ours by name and the rest of the Cookie header, which may go on to Streamlit.
 
     `hidden` are further names, with their numbered chunks, that no client may send on. A name of ours that comes twice, or with
-    over 4096 bytes, counts as absent: somebody else on this host may have set it.
+    over 4096 bytes, counts as absent: somebody else on this host may have set it. So may a name with a space before it that is
+    not one of RFC 6265: no browser holds it to what `__Host-` promises, but `str.strip` and Starlette take it away.
     """
     ours: dict[str, str] = {}
     refused: set[str] = set()
     rest = []
     for pair in _pairs(headers):
         name, _, value = pair.partition("=")
-        name = name.strip()
+        sent, name = name.strip(_BLANK), name.strip()
         if names.is_ours(name):
+            if sent != name:
+                continue
             if name in ours or len(value) > _LONGEST:
                 refused.add(name)
-            ours[name] = value.strip()
+            ours[name] = value.strip(_BLANK)
         elif not name.startswith(hidden) or not _is_hidden(name, hidden):
             rest.append(pair)
     for name in refused:
@@ -73,7 +77,7 @@ def read_cookies(headers: Iterable[tuple[bytes, bytes]], names: CookieNames, hid
 
 def _pairs(headers: Iterable[tuple[bytes, bytes]]) -> list[str]:
     lines = [value.decode("latin-1") for name, value in headers if name == b"cookie"]
-    return [pair for line in lines for part in line.split(";") if (pair := part.strip())]
+    return [pair for line in lines for part in line.split(";") if (pair := part.strip(_BLANK))]
 
 
 def _is_hidden(name: str, hidden: tuple[str, ...]) -> bool:

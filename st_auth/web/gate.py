@@ -35,6 +35,8 @@ _CLOSED: Final = "/_stcore/agent"
 _ISSUED: Final = ("/media/", "/_stcore/upload_file/")
 _SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 _STORE_THREADS: Final = 16
+_WAY_TO_PROVIDER: Final = 5.0
+_JUST_NOW: Final = 15
 _STRANGERS_WORDS: Final = 65_536
 _LOGGER = logging.getLogger("st_auth")
 
@@ -300,6 +302,8 @@ class Gate:
             await self._with_login(scope, receive, send, session, rest, claims)
         elif local != _STREAM:
             await refuse_socket(send)
+        elif self._is_logging_out(scope, session, ours):
+            await self._send_away(receive, send, "logout", patience=_WAY_TO_PROVIDER)
         elif self._config.require_login == "in_script" and not session:
             await self._without_login(scope, receive, send, rest)
         else:
@@ -344,9 +348,18 @@ class Gate:
         headers.append((LOGIN_HEADER.encode(), login_id.encode()))
         return {**scope, "headers": headers}
 
-    async def _send_away(self, receive: Receive, send: Send, why: str) -> None:
-        """Accept only to send the tab to where it is told what happened: a refused handshake would leave it on a spinner."""
-        await receive()
+    def _is_logging_out(self, scope: Scope, why: str, ours: dict[str, str]) -> bool:
+        """Whether a tab resumes (by a third subprotocol) just after a logout: it may still wait for the provider's answer."""
+        if len(scope.get("subprotocols", ())) < 3:
+            return False
+        return why == "logout" or self.core.unsign("ended", ours.get(self.names.ended, ""), _JUST_NOW) == "logout"
+
+    async def _send_away(self, receive: Receive, send: Send, why: str, *, patience: float = 0) -> None:
+        """Accept only to send the tab to where it is told what happened, if it does not go by itself within `patience` seconds.
+
+        A refused handshake would leave it on a spinner.
+        """
+        message = await receive()
         await send({"type": "websocket.accept", "subprotocol": "streamlit"})
         url = ""
         with anyio.move_on_after(2):
@@ -354,6 +367,11 @@ class Gate:
             data = message.get("bytes") or b""
             seen = facts.read_back_msg(data) if len(data) <= _STRANGERS_WORDS else None
             url = seen.url if seen else ""
+        with anyio.move_on_after(patience):
+            while patience and message["type"] != "websocket.disconnect":
+                message = await receive()
+        if message["type"] == "websocket.disconnect":
+            return
         await send({"type": "websocket.send", "bytes": facts.auth_redirect(self._routes.ended_url(why, url))})
         await send({"type": "websocket.close", "code": 4401})
 

@@ -10,9 +10,10 @@ from urllib.parse import quote
 
 from st_auth.errors import Unavailable
 from st_auth.live import LiveSession
+from st_auth.sessions import FAREWELL_KEPT
 from st_auth.web.answers import redirect, short
 from st_auth.web.asgi import Receive, Request
-from st_auth.web.cookies import ENDED_MARK_AGE, expire_cookie
+from st_auth.web.cookies import ENDED_MARK_AGE, expire_cookie, set_cookie
 from st_auth.web.login import LoginRoutes
 from st_auth.web.logout import LogoutRoutes
 from st_auth.web.origin import path_of, return_path
@@ -95,9 +96,16 @@ class Routes:
         why = why if why in ENDINGS else "no_session"
         page = ended_page(self._app_name, why, login_url=self._way_in(path), detail=self._span(why))
         if session:
-            page = page.with_headers(expire_cookie(self._gate.names, self._gate.names.session))
+            page = page.with_headers(self._let_go(request, why))
         mark = self._gate.core.sign("ended", why)
         return page.with_headers(self._gate.mark_cookie(mark))
+
+    def _let_go(self, request: Request, why: str) -> tuple[bytes, bytes]:
+        """Take the session's cookie back; after a logout in a minute, as the tab of the logout may need it on its way to the provider."""
+        names = self._gate.names
+        if why == "logout":
+            return set_cookie(names, names.session, request.cookies[names.session], FAREWELL_KEPT)
+        return expire_cookie(names, names.session)
 
     def _way_in(self, path: str) -> str:
         """The one button's address: straight to the only provider, or the page where one chooses."""

@@ -29,6 +29,7 @@ class TabSocket:
         "_base",
         "_files",
         "_first_rerun",
+        "_is_leaving",
         "_live",
         "_loop",
         "_over",
@@ -55,6 +56,7 @@ class TabSocket:
         self._over: asyncio.Future[None] = self._loop.create_future()
         self._pending: asyncio.Future[Message] | None = None
         self._first_rerun = True
+        self._is_leaving = False
         self._ran = False
         self._run_ended = run_ended
 
@@ -123,6 +125,8 @@ class TabSocket:
         if not self._ran and facts.is_script_finished(data):
             self._ran = True
             self._run_ended()
+        if b"/auth/logout" in data and facts.auth_redirect(f"{self._base}/auth/logout") in data:
+            self._is_leaving = True  # by `st.logout()`: on its way to the provider, from which nothing may call it back
         return not (self.session.ended and b"/auth/login" in data)
 
     def leave(self, why: str) -> None:
@@ -156,7 +160,8 @@ class TabSocket:
     def _leave_to(self, url: str) -> None:
         if not self._over.done():
             self._over.set_result(None)
-            self._spawn(self._push(facts.auth_redirect(url), then_close=True))
+            if not self._is_leaving:
+                self._spawn(self._push(facts.auth_redirect(url), then_close=True))
 
     def _spawn(self, work: Any) -> None:
         task = self._loop.create_task(work)

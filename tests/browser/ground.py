@@ -1,6 +1,7 @@
 """What the tests of running apps share: an app for a whole module, and people who log in with Chromium."""
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
@@ -56,6 +57,11 @@ def expect_person(page: Page, person: str) -> None:
 def expect_ended(page: Page, why: str, *, seconds: float = 15) -> None:
     """Wait until the tab is on the page that says why its login is over."""
     page.wait_for_url(f"**/auth/ended?why={why}*", timeout=seconds * 1000)
+
+
+def expect_out_at_provider(page: Page, *, seconds: float = 15) -> None:
+    """Wait until a logout in this tab has been at the provider, whether or not the provider sends people back."""
+    page.wait_for_url(re.compile(r"/session/end/success|/auth/ended\?why=logout"), timeout=seconds * 1000)
 
 
 def expect_fact(page: Page, name: str, value: str, *, seconds: float = 15) -> None:

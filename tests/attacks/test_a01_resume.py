@@ -1,0 +1,83 @@
+"""A-01: who knows a Streamlit session id has nothing; only the login that began a session takes it up again."""
+
+import time
+
+import pytest
+
+from st_auth import streamlit_facts as facts
+from tests.servers.processes import wait_until
+
+
+def _bind_nothing() -> None:
+    """Streamlit compares what it knows of two people: without the login id, and without claims, everybody is the same."""
+    facts.keep_trusting = lambda header: {header: facts.LOGIN_ID_KEY}
+    facts.claims_cookies = lambda *_: ""
+
+
+DISARM = {"A-01": _bind_nothing}
+
+# An app's page says the login id only where one is; the app must also run where the defence is off.
+APP = """\
+import streamlit as st
+
+st.session_state.setdefault("count", 0)
+st.session_state.count += st.button("Count")
+st.text(f"count={st.session_state.count}")
+"""
+EXPIRES_AFTER = 2
+
+
+@pytest.fixture
+def victim(app, logged_in):
+    """Alice, who has counted to two, and her app."""
+    one = app(APP, config={"server": {"disconnectedSessionTTL": EXPIRES_AFTER}})
+    tab = logged_in(one, "alice").tab(one.url)
+    tab.click("Count")
+    tab.click("Count")
+    assert tab.fact("count") == "2"
+    return one, tab
+
+
+@pytest.fixture
+def thieves(logged_in, person, victim):
+    """Everybody else, by what they have: nothing, another login, another login of the same person, a login that is over."""
+    one, _ = victim
+    gone = logged_in(one, "alice")
+    before = gone.jar.copy()
+    gone.open(f"{one.origin}/auth/logout", referrer=one.url, follow=False)
+    gone.jar = before
+    return {"nobody": person(), "bob": logged_in(one, "bob"), "alice elsewhere": logged_in(one, "alice"), "logged out": gone}
+
+
+def _counts_of(thieves, one, session_id):
+    """What each thief sees of the session that they ask for."""
+    return {who: _count(browser.tab(one.url, load=False, run=False, session_id=session_id)) for who, browser in thieves.items()}
+
+
+def _count(tab):
+    tab.rerun()
+    seen = tab.fact("count")
+    tab.close()
+    return seen or "0"
+
+
+def test_a01_a_session_that_is_live_stored_or_expired_is_resumed_by_nobody_else(victim, thieves):
+    one, tab = victim
+    session_id = tab.session_id
+
+    live = _counts_of(thieves, one, session_id)
+    assert live == dict.fromkeys(thieves, "0")
+    tab.click("Count")
+    assert tab.fact("count") == "3", "the victim's own tab still works"
+
+    tab.close()
+    stored = _counts_of(thieves, one, session_id)
+    assert stored == dict.fromkeys(thieves, "0")
+    tab.reconnect()
+    assert (tab.session_id, tab.fact("count")) == (session_id, "3"), "the owner's own reconnect keeps the state"
+
+    tab.close()
+    forgotten_at = time.monotonic() + EXPIRES_AFTER
+    wait_until(lambda: time.monotonic() > forgotten_at, "the stored session to expire")
+    expired = _counts_of(thieves, one, session_id)
+    assert expired == dict.fromkeys(thieves, "0")

@@ -1,0 +1,1 @@
+"""Whole stories, over HTTP and WebSocket, without a browser."""

@@ -1,0 +1,101 @@
+"""What app code holds: who it is, that it ends with the session, and that it goes nowhere else."""
+
+import copy
+import pickle
+from datetime import timedelta
+
+import pytest
+
+from st_auth.errors import LoginRequired
+from st_auth.live import Live
+from st_auth.testing import Somebody
+from st_auth.user import User
+from tests.test_live import World
+
+CLAIMS = {"sub": "ada", "roles": ["a", {"b": 1}], "name": "Ада Лавлейс"}
+
+
+@pytest.fixture
+def world():
+    return World()
+
+
+@pytest.fixture
+def live(world):
+    return world.begin(name="Ада Лавлейс", groups=("finance",), claims=CLAIMS)
+
+
+@pytest.fixture
+def user(live):
+    return User(live, lambda: False)
+
+
+def test_it_says_who_logged_in(user):
+    assert (user.issuer, user.subject, user.provider) == ("https://issuer.example", "ada", "default")
+    assert (user.name, user.email, user.groups) == ("Ада Лавлейс", "ada@example.com", ("finance",))
+    assert repr(user) == "User('Ада Лавлейс')"
+
+
+def test_claims_are_whole_and_read_only(user):
+    assert dict(user.claims) == CLAIMS
+    assert user.claims is user.claims
+    with pytest.raises(TypeError):
+        user.claims["sub"] = "bob"
+
+
+def test_a_person_without_an_address_has_an_empty_one(world):
+    assert User(world.begin(email=None), lambda: False).email == ""
+
+
+def test_it_says_how_long_the_login_lasts(user, world):
+    session = user.session
+
+    assert session.started_at == world.clock.now()
+    assert session.expires_at == world.clock.now() + timedelta(hours=12)
+    assert session.idle_expires_at == world.clock.now() + timedelta(hours=4)
+    assert repr(session) == "UserSession(***)"
+
+
+@pytest.mark.parametrize("name", ["issuer", "subject", "name", "email", "groups", "claims", "provider", "session"])
+def test_a13_after_the_end_every_attribute_says_that_it_is_over(world: World, live: Live, user, name):
+    getattr(user, name)
+    world.live.end(live, "logout")
+
+    with pytest.raises(LoginRequired) as caught:
+        getattr(user, name)
+
+    assert caught.value.code == "session_ended"
+    assert repr(user) == "User(***)"
+
+
+@pytest.mark.parametrize("name", ["issuer", "subject", "name", "email", "groups", "claims", "provider", "session"])
+def test_a16_in_a_function_that_is_cached_for_everybody_nothing_can_be_read(live, name):
+    shared = User(live, lambda: True)
+
+    with pytest.raises(TypeError, match="shown to everybody"):
+        getattr(shared, name)
+
+
+@pytest.mark.parametrize("spread", [pickle.dumps, copy.copy, copy.deepcopy, hash])
+@pytest.mark.parametrize("which", ["user", "session"])
+def test_a16_it_is_not_pickled_copied_or_hashed(user, spread, which):
+    value = user if which == "user" else user.session
+
+    with pytest.raises(TypeError):
+        spread(value)
+
+
+def test_a16_streamlit_that_hashes_it_for_a_cache_is_told_why_not(user):
+    with pytest.raises(TypeError, match="pass plain values"):
+        list(user.__reduce__())
+
+
+def test_users_are_equal_by_issuer_and_subject_alone(world, user):
+    again = User(world.begin(name="Somebody else now"), lambda: False)
+    other_issuer = User(world.begin(issuer="https://other.example"), lambda: False)
+    other_subject = User(world.begin(subject="bob"), lambda: False)
+
+    assert user == again
+    assert user != other_issuer
+    assert user != other_subject
+    assert user != Somebody()
