@@ -25,6 +25,7 @@ RequireLogin = Literal["before_app", "in_script"]
 
 _SHARED_AUTH_KEYS = frozenset({"redirect_uri", "cookie_secret", "expose_tokens"})
 _MIN_SECRET_BYTES = 32
+_CALLBACK = "/oauth2callback"
 _PLAIN = re.compile(r"[!#$%&'()*+,\-./0-9:;=?@A-Z\[\]_a-z{}~]+")  # a browser drops line breaks and turns a backslash round
 
 
@@ -116,8 +117,8 @@ def parse(secrets: Mapping[str, Any], host: Host, env: Mapping[str, str] = os.en
         providers=MappingProxyType(providers),
         redirect_uri=redirect_uri,
         origin=origin,
-        base_path=_base_path(host.base_path),
-        app_id=hashlib.sha256((reader.text("app_group", "") or f"{origin}{_base_path(host.base_path)}").encode()).hexdigest()[:8],
+        base_path=(base := _public_base(parts.path, host)),
+        app_id=hashlib.sha256((reader.text("app_group", "") or f"{origin}{base}").encode()).hexdigest()[:8],
         cookie_secret=_cookie_secret(auth, host, loopback, reader),
         keys=_keys(reader, env),
         expose_tokens=_expose_tokens(auth, reader),
@@ -196,7 +197,7 @@ def _redirect_uri(auth: Mapping[str, Any], host: Host, is_dev: bool, reader: Rea
     if parts.scheme == "http" and not is_loopback(parts.hostname):
         reader.wrong("auth.redirect_uri", "is plain http on an address that others reach", "use https; plain http only works on localhost")
     base = _base_path(host.base_path)
-    if not parts.path.startswith(f"{base}/"):
+    if base and f"{base}/" not in parts.path:
         reader.wrong("auth.redirect_uri", f"is outside the app's base path {base}", f"let its path begin with {base}/ (server.baseUrlPath)")
     if parts.path.startswith((f"{base}/_stcore/", f"{base}/media/", f"{base}/auth/")) or parts.path == f"{base}/":
         reader.wrong("auth.redirect_uri", "has a path that the server needs itself", "use /oauth2callback")
@@ -213,6 +214,13 @@ def _origin(parts: SplitResult) -> str:
     if port is None or port == {"http": 80, "https": 443}.get(parts.scheme):
         return f"{parts.scheme}://{host}"
     return f"{parts.scheme}://{host}:{port}"
+
+
+def _public_base(callback: str, host: Host) -> str:
+    """The path that the app is reached below: Streamlit's base path, with that of the app it is mounted in before it."""
+    base = _base_path(host.base_path)
+    mounted = callback.removesuffix(_CALLBACK)
+    return mounted if callback.endswith(_CALLBACK) and mounted.endswith(base) and "{" not in mounted else base
 
 
 def _base_path(path: str) -> str:

@@ -143,10 +143,18 @@ class Live:
         self._lock = threading.Lock()
         self._confirmed_at = clock.monotonic()
         self.unfinished: dict[str, str] = {}
+        self._over: dict[str, tuple[str, float]] = {}
 
     def adopt(self, stored: Session) -> LiveSession:
-        """Take a session that was just read from the store into the registry, or return the one that is there."""
+        """Take a session that was just read from the store into the registry, or return the one that is there.
+
+        One that ended here while it was being read stays ended.
+        """
         with self._lock:
+            if over := self._over.get(stored.record_key):
+                late = LiveSession(replace(stored, tokens=None), self.limits, self.clock)
+                late.ended = over[0]
+                return late
             known = self._by_key.get(stored.record_key)
             if known is not None:
                 known.wrote(stored, self.clock.monotonic())
@@ -190,6 +198,7 @@ class Live:
                 return
             session.ended = why
             self._forget(session)
+            self._over[session.stored.record_key] = why, self.clock.monotonic()
             sockets = session.sockets
         for socket in sockets:
             if socket is not keep:
@@ -200,11 +209,16 @@ class Live:
         self.by_login.pop(session.login_id, None)
 
     def evict(self) -> None:
-        """Forget sessions that have had no tab for five minutes; the store still has them."""
+        """Forget sessions that have had no tab for five minutes; the store still has them.
+
+        Nobody would tell a forgotten one of its end, so what still holds it, such as a thread of the app, may not use it any more.
+        """
         oldest = self.clock.monotonic() - _KEEP_WITHOUT_SOCKET
         with self._lock:
             for session in [s for s in self._by_key.values() if not s.sockets and s.used < oldest]:
+                session.ended = "unwatched"
                 self._forget(session)
+            self._over = {key: over for key, over in self._over.items() if over[1] > oldest}
 
     def confirmed(self) -> None:
         """The store has just answered for all live sessions."""

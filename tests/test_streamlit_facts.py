@@ -9,6 +9,9 @@ from types import SimpleNamespace
 import click
 import pytest
 from hypothesis import given, settings, strategies as some
+from starlette.applications import Starlette
+from starlette.responses import Response
+from starlette.routing import Mount, Route
 from streamlit import config
 from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
@@ -147,7 +150,7 @@ def test_the_effective_options_say_where_the_server_is():
 
 def test_the_defaults_of_streamlit_are_safe_and_each_unsafe_one_is_named():
     assert facts.unsafe_options() == []
-    known = [name for name, _, _ in facts._UNSAFE if name in config._config_options_template]
+    known = [name for name, _, _ in facts.options._UNSAFE if name in config._config_options_template]
     assert {"server.enableCORS", "server.enableXsrfProtection", "global.developmentMode"} <= set(known)
 
     for name in known:
@@ -390,8 +393,8 @@ def test_a14_what_a_person_does_is_told_from_what_a_tab_does_by_itself():
 def test_every_kind_of_message_is_one_that_we_have_thought_of():
     kinds = {field.name for field in BackMsg.DESCRIPTOR.oneofs_by_name["type"].fields}
 
-    assert kinds >= facts._PERSON_ACTS
-    assert kinds <= facts._PERSON_ACTS | {
+    assert kinds >= facts.messages._PERSON_ACTS
+    assert kinds <= facts.messages._PERSON_ACTS | {
         *("rerun_script", "app_heartbeat", "load_git_info", "backend_operation_request"),
         *("debug_disconnect_websocket", "debug_shutdown_runtime"),
     }
@@ -522,3 +525,20 @@ def test_a_run_sends_its_tab_elsewhere():
 def test_a_run_knows_its_tabs_address(url, query, path):
     with a_run({}, url, query) as (context, _):
         assert facts.tab_path(context) == path
+
+
+def test_a_route_of_the_authors_own_is_told_from_streamlits():
+    async def report(request):
+        return Response()
+
+    async def page(request):
+        return Response()
+
+    page.__module__ = "streamlit.web.server.starlette.starlette_routes"
+    app = Starlette(routes=[Route("/api/report", report, methods=["POST"]), Mount("/files", app=report), Route("/{path:path}", page)])
+
+    def asked(path, method="GET"):
+        return facts.is_authors_route({"type": "http", "app": app, "path": path, "method": method, "headers": [], "root_path": ""})
+
+    assert [asked("/api/report", "POST"), asked("/api/report"), asked("/files/x"), asked("/"), asked("/api")] == [True, True, True, False, False]
+    assert facts.is_authors_route({"type": "http", "path": "/"}) is False

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import date
 from difflib import get_close_matches
 from fnmatch import fnmatchcase
+from functools import cache
 from pathlib import Path
 from typing import Any
 
@@ -52,11 +53,15 @@ def load_profile(name_or_path: str) -> Profile:
 
 def profile_of_host(host: str) -> Profile | None:
     """Return the profile whose provider is at this host, for sections that name none; None if no profile knows the host."""
-    for path in sorted(_folder().glob("*.toml")):
-        profile = load_profile(path.stem)
+    for profile in _shipped():
         if any(fnmatchcase(host.lower(), pattern) for pattern in profile.hosts):
             return profile
     return None
+
+
+@cache
+def _shipped() -> tuple[Profile, ...]:
+    return tuple(load_profile(path.stem) for path in sorted(_folder().glob("*.toml")))
 
 
 def _path(name_or_path: str) -> Path:

@@ -51,6 +51,13 @@ class Request(NamedTuple):  # made for every request, and a frozen dataclass tak
         return self.method == "GET" and self.headers.get(b"sec-fetch-dest") == b"document"
 
     @property
+    def is_of_person(self) -> bool:
+        """Whether a person asked for this page: they typed or followed it, and no other site's script opened it unasked."""
+        return self.is_top_level_visit and (
+            self.headers.get(b"sec-fetch-site") != b"cross-site" or self.headers.get(b"sec-fetch-user") == b"?1"
+        )
+
+    @property
     def wants_document(self) -> bool:
         """Whether the answer is for a person to read: a navigation, or a plain client that asks for HTML."""
         dest = self.headers.get(b"sec-fetch-dest")

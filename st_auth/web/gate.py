@@ -91,17 +91,16 @@ class Gate:
             await respond(self.unavailable(request, error), send)
             return
         refused = self._refuse(request, session, rest)
+        if refused is None and not isinstance(session, LiveSession) and facts.is_authors_route(scope):
+            refused = short(401, "log in first")
         if refused is not None:
             await respond(refused, send, head=request.method == "HEAD")
         else:
             await self._pass(scope, receive, send, rest, local)
 
     def _local(self, scope: Scope) -> str:
-        """The decoded path below root path and base path; `""` for a path outside of them."""
+        """The decoded path below the app's base path; `""` for a path outside of it. A mounted app's root path is part of it."""
         path: str = scope["path"]
-        root = scope.get("root_path", "")
-        if root and path.startswith(root):
-            path = path[len(root) :]
         base = self._config.base_path
         if not base:
             return path
@@ -144,7 +143,7 @@ class Gate:
             return short(403, "not from this app's own page")
         if request.path.startswith(_ISSUED) and request.method != "OPTIONS" and not session.may_ask_for(request.path):
             return short(404, "not found")
-        if request.is_top_level_visit:
+        if request.is_of_person:
             session.saw_person(self.core.clock)
         return None
 

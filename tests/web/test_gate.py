@@ -250,14 +250,16 @@ def test_a34_a_wall_clock_that_was_set_back_revives_nobody(inside, house):
 
 
 def test_a_session_that_this_process_does_not_know_is_read_from_the_store_once(inside, house):
-    house.core.live.end(house.live[0], "forgotten")
+    house.clock.advance(timedelta(seconds=301))
+    house.core.live.evict()
 
     assert [inside.fetch("/x").status, inside.fetch("/x").status] == [200, 200]
     assert len(house.live) == 1
 
 
 def test_requests_of_one_page_at_once_read_the_session_once(inside, house):
-    house.core.live.end(house.live[0], "forgotten")
+    house.clock.advance(timedelta(seconds=301))
+    house.core.live.evict()
     reads, get = [], house.core.store.get
     cookie = {house.gate.names.session: inside.cookies[house.gate.names.session]}
 
@@ -337,9 +339,12 @@ def test_outside_of_the_base_path_there_is_nothing(based, path):
     assert based.house.inner.scopes == []
 
 
-def test_a27_a_mounted_app_is_judged_below_its_mount(house, browser):
-    def asked(path, root):
-        scope = {**browser._scope("http", path, {"sec-fetch-dest": "empty"}, ()), "method": "GET", "root_path": root}
+def test_a27_a_mounted_app_is_judged_below_its_mount_and_links_there(build_house):
+    house = build_house(redirect_uri="http://localhost:8501/st/oauth2callback")
+    browser = Browser(house)
+
+    def asked(path):
+        scope = {**browser._scope("http", path, {"sec-fetch-dest": "empty"}, ()), "method": "GET", "root_path": "/st"}
         sent = []
 
         async def go():
@@ -351,10 +356,8 @@ def test_a27_a_mounted_app_is_judged_below_its_mount(house, browser):
         house.run(go)
         return sent[0]["status"]
 
-    assert asked("/st/_stcore/health", "/st") == 200
-    assert asked("/st/sales", "/st") == 401
-    assert asked("/_stcore/health", "/st") == 200
-    assert asked("/st_stcore/health", "/st") == 401
+    assert [asked(p) for p in ("/st/_stcore/health", "/st/sales", "/st_stcore/health", "/_stcore/health")] == [200, 401, 404, 404]
+    assert browser.visit("/st/sales?x=1").location == "/st/auth/login?next=%2Fst%2Fsales%3Fx%3D1"
 
 
 # -- WebSocket -----------------------------------------------------------------------------------------------------------------

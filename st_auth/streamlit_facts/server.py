@@ -1,0 +1,153 @@
+"""The running server: its runtime, its applications, sockets and files, and the run of a script."""
+
+import contextlib
+import gc
+from collections.abc import Iterator, Mapping
+from typing import Any, Final
+from urllib.parse import urlsplit
+
+from streamlit import runtime as _runtime
+from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
+from streamlit.runtime.scriptrunner_utils.script_run_context import ScriptRunContext, get_script_run_ctx, in_cached_function
+
+__all__ = [
+    "SOCKET_KEY",
+    "address",
+    "app_of_runtime",
+    "core",
+    "event_loop",
+    "files_of",
+    "get_script_run_ctx",
+    "in_cached_function",
+    "is_authors_route",
+    "is_deferred_for",
+    "open_sockets",
+    "runtime_exists",
+    "script_run_ctx",
+    "send_to",
+    "set_core",
+    "socket_of",
+    "stand_in",
+    "tab_path",
+]
+
+SOCKET_KEY: Final = "st_auth.socket"
+
+_CORE_ATTRIBUTE = "_st_auth_core"
+
+
+def script_run_ctx() -> ScriptRunContext | None:
+    """The context of this thread's script run; None outside of one. Never warns."""
+    return get_script_run_ctx(suppress_warning=True)
+
+
+def send_to(context: ScriptRunContext, url: str) -> None:
+    """Send the tab of this run to another page of this origin."""
+    message = ForwardMsg()
+    message.auth_redirect.url = url
+    context.enqueue(message)
+
+
+def tab_path(context: ScriptRunContext) -> str:
+    """Path and query of the page that this run is for, as the browser's address bar has them."""
+    parts = urlsplit(address(context.context_info.url if context.context_info else "", context.query_string))
+    return f"{parts.path or '/'}{f'?{parts.query}' if parts.query else ''}"
+
+
+def address(url: str, query: str) -> str:
+    """A tab's address: Streamlit sends the query of it apart."""
+    return f"{url.partition('?')[0]}?{query}" if query else url
+
+
+def runtime_exists() -> bool:
+    """Whether a Streamlit server runs in this process; the one that AppTest pretends to have is none."""
+    return type(_runtime.Runtime._instance) is _runtime.Runtime
+
+
+def core() -> Any:
+    """Our core of the running server, or None. It hangs on the server's runtime, which outlives our modules' eviction."""
+    instance = _runtime.Runtime._instance
+    found = None if instance is None else instance.__dict__.get(_CORE_ATTRIBUTE)
+    return _stand_in[-1] if found is None and _stand_in else found
+
+
+@contextlib.contextmanager
+def stand_in(core: Any) -> Iterator[None]:
+    """For tests without a server: let `core` be found while the block runs."""
+    _stand_in.append(core)
+    try:
+        yield
+    finally:
+        _stand_in.remove(core)
+
+
+_stand_in: list[Any] = []
+
+
+def set_core(core: Any) -> None:
+    """Hang our core on the running server."""
+    setattr(_runtime.get_instance(), _CORE_ATTRIBUTE, core)
+
+
+def event_loop() -> Any:
+    """The running server's event loop."""
+    return _runtime.get_instance()._get_async_objs().eventloop
+
+
+def socket_of(session_id: str) -> Any:
+    """Our socket object of a Streamlit session, put into its scope by the middleware; None if there is none."""
+    if not runtime_exists():
+        return None
+    info = _runtime.get_instance()._session_mgr.get_active_session_info(session_id)
+    websocket = getattr(getattr(info, "client", None), "_websocket", None)
+    return None if websocket is None else websocket.scope.get(SOCKET_KEY)
+
+
+def open_sockets() -> list[Any]:
+    """The Starlette WebSockets of all tabs that are connected now."""
+    infos = _runtime.get_instance()._session_mgr.list_active_sessions()
+    return [socket for info in infos if (socket := getattr(info.client, "_websocket", None)) is not None]
+
+
+def is_deferred_for(file_id: str, session_id: str) -> bool:
+    """Whether a download that is made at the click is this session's; Streamlit makes it for whoever names it."""
+    entry = getattr(_runtime.get_instance().media_file_mgr, "_deferred_callables", {}).get(file_id)
+    return entry is None or entry.get("session_id") == session_id or file_id in files_of(session_id)
+
+
+def files_of(session_id: str) -> list[str]:
+    """The ids of the files on a session's page now."""
+    files = getattr(_runtime.get_instance().media_file_mgr, "_files_by_session_and_coord", {})
+    return list(files.get(session_id, {}).values())  # a copy in one step: script threads write to it
+
+
+def is_authors_route(scope: Mapping[str, Any]) -> bool:
+    """Whether the app's author made the route that answers this request, with `st.App(routes=…)`, and not Streamlit."""
+    for route in getattr(scope.get("app"), "routes", ()):
+        match, _ = route.matches(scope)
+        if match.value:
+            made_by = getattr(route, "endpoint", None) or getattr(route, "app", None)
+            return not (getattr(made_by, "__module__", "") or type(made_by).__module__).startswith("streamlit.")
+    return False
+
+
+def app_of_runtime() -> Any:
+    """The Starlette application whose routes belong to the running server, for `streamlit run` without a launcher of ours.
+
+    Streamlit keeps no reference to it, so the heap is walked once (35 ms).
+    """
+    from starlette.applications import Starlette
+
+    runtime = _runtime.get_instance()
+    for candidate in gc.get_objects():
+        if isinstance(candidate, Starlette) and _serves(candidate, runtime):
+            return candidate
+    return None
+
+
+def _serves(app: Any, runtime: Any) -> bool:
+    for route in app.routes:
+        if getattr(route, "path", "").endswith("/_stcore/stream"):
+            cells = getattr(route.endpoint, "__closure__", None) or ()
+            return any(cell.cell_contents is runtime for cell in cells)
+    return False
