@@ -4,7 +4,6 @@ import asyncio
 import json
 import logging
 from collections.abc import Callable
-from itertools import product
 from typing import Any, Final, TypeVar
 
 import anyio
@@ -19,7 +18,8 @@ from st_auth.sessions import Ended, Session, parse_cookie
 from st_auth.web.answers import redirect, refuse_socket, respond, short
 from st_auth.web.asgi import App, Message, Receive, Request, Scope, Send
 from st_auth.web.cookies import ENDED_MARK_AGE, CookieNames, read_cookies, set_cookie
-from st_auth.web.origin import host_answer, is_own_origin, is_proxy, return_path
+from st_auth.web.headers import LOGIN_HEADER, HeaderRules
+from st_auth.web.origin import host_answer, is_own_origin, return_path
 from st_auth.web.pages import Page, problem_page
 from st_auth.web.routes import Routes
 from st_auth.web.sockets import TabSocket
@@ -28,7 +28,6 @@ from st_auth.web.words import problem
 
 __all__ = ["LOGIN_HEADER", "Gate"]
 
-LOGIN_HEADER: Final = "x-st-auth-login-id"
 _STREAM: Final = "/_stcore/stream"
 _OPEN: Final = frozenset({"/_stcore/health", "/_stcore/host-config"})
 _CLOSED: Final = "/_stcore/agent"
@@ -41,13 +40,6 @@ _STRANGERS_WORDS: Final = 65_536
 _LOGGER = logging.getLogger("st_auth")
 
 T = TypeVar("T")
-
-_EVERYWHERE = [(b"x-content-type-options", b"nosniff"), (b"referrer-policy", b"same-origin")]
-_DOCUMENT = [(b"content-security-policy", b"frame-ancestors 'self'"), (b"cache-control", b"no-store")]
-_MEDIA = [(b"cache-control", b"private, no-store"), (b"cross-origin-resource-policy", b"same-origin")]
-_MEDIA_MARKUP = [*_MEDIA, (b"content-security-policy", b"sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:")]
-_MARKUP: Final = (b"text/html", b"image/svg", b"application/xhtml", b"text/xml", b"application/xml")
-_TRANSPORT_SECURITY = (b"strict-transport-security", b"max-age=31536000")
 
 
 class Gate:
@@ -63,9 +55,7 @@ class Gate:
         self._visitors = Visitors()
         self._routes = Routes(self, app_name)
         self._app_name = app_name
-        self._trusted: set[str] = set()
-        self._untrusted = _HIDDEN
-        self._everywhere = [*_EVERYWHERE, _TRANSPORT_SECURITY] if core.config.is_secure else _EVERYWHERE
+        self._headers = HeaderRules(core.config)
         self._freezes_left = 2 if core.config.freeze_heap else 0
 
     # -- HTTP ------------------------------------------------------------------------------------------------------------
@@ -171,53 +161,15 @@ class Gate:
 
     async def _pass(self, scope: Scope, receive: Receive, send: Send, cookies: bytes, local: str) -> None:
         inner = dict(scope)
-        inner["headers"] = self._cleaned(scope, cookies)
+        inner["headers"] = self._headers.cleaned(scope, cookies)
         is_media = local.startswith("/media/")
 
         async def guarded(message: Message) -> None:
             if message["type"] == "http.response.start":
-                message["headers"] = self._guarded(message.get("headers", ()), is_media)
+                message["headers"] = self._headers.guarded(message.get("headers", ()), is_media)
             await send(message)
 
         await self._app(inner, receive, guarded)
-
-    def _guarded(self, headers: Any, is_media: bool) -> list[tuple[bytes, bytes]]:
-        """An inner answer's headers with ours: what frames, stores and reads it."""
-        kept = [(k, v) for k, v in headers if k != b"access-control-allow-origin" or v != b"*"]
-        content = b""
-        for name, value in kept:
-            if name == b"content-type":
-                content = value
-                break
-        if is_media:
-            own = _MEDIA_MARKUP if content.startswith(_MARKUP) else _MEDIA
-        elif content.startswith(b"text/html"):
-            own = _DOCUMENT
-        else:
-            return kept + self._everywhere
-        names = {k for k, _ in own}
-        return [*((k, v) for k, v in kept if k not in names), *own, *self._everywhere]
-
-    def _cleaned(self, scope: Scope, cookies: bytes) -> list[tuple[bytes, bytes]]:
-        """The headers without our cookies and without what a client may not say about itself."""
-        hidden = self._hidden_headers(scope)
-        headers = [header for header in scope["headers"] if header[0] not in hidden]
-        if cookies:
-            headers.append((b"cookie", cookies))
-        return headers
-
-    def _hidden_headers(self, scope: Scope) -> frozenset[bytes]:
-        peer = scope.get("client")
-        from_proxy = bool(self._config.trusted_proxies and peer and is_proxy(peer[0], scope["headers"], self._config.trusted_proxies))
-        return _HIDDEN if from_proxy else self._untrusted_headers()
-
-    def _untrusted_headers(self) -> frozenset[bytes]:
-        """What is hidden, and what only a trusted proxy may say; made anew when the option has changed."""
-        mapping = facts.keep_trusting(LOGIN_HEADER)
-        if mapping.keys() != self._trusted:
-            self._trusted = set(mapping)
-            self._untrusted = _HIDDEN.union(*map(_spellings, mapping))
-        return self._untrusted
 
     # -- sessions --------------------------------------------------------------------------------------------------------
 
@@ -343,7 +295,7 @@ class Gate:
         await self._app(self._socket_scope(scope, rest, visitor.handle), *visitor.watch(receive, send))
 
     def _socket_scope(self, scope: Scope, cookies: bytes, login_id: str) -> Scope:
-        headers = self._cleaned(scope, cookies)
+        headers = self._headers.cleaned(scope, cookies)
         headers.append((LOGIN_HEADER.encode(), login_id.encode()))
         return {**scope, "headers": headers}
 
@@ -384,15 +336,3 @@ class Gate:
         from st_auth.web.heap import freeze
 
         freeze()
-
-
-def _spellings(name: str) -> frozenset[bytes]:
-    """A header's name with each of its hyphens as it is or as an underscore, which gateways take for the same."""
-    first, *rest = name.lower().split("-")
-    return frozenset(
-        first.encode("latin-1", "replace") + b"".join(tail)
-        for tail in product(*([f"{mark}{part}".encode("latin-1", "replace") for mark in "-_"] for part in rest))
-    )
-
-
-_HIDDEN: Final = frozenset({b"cookie"}) | _spellings(LOGIN_HEADER)

@@ -13,7 +13,8 @@ from st_auth.core import Core
 from st_auth.errors import ConfigError, StAuthError, Unavailable
 from st_auth.web.answers import refuse_socket, respond
 from st_auth.web.asgi import App, Message, Receive, Scope, Send
-from st_auth.web.gate import LOGIN_HEADER, Gate
+from st_auth.web.gate import Gate
+from st_auth.web.headers import LOGIN_HEADER
 from st_auth.web.heap import freeze
 from st_auth.web.pages import problem_page
 from st_auth.web.start import app_name, start_core

@@ -4,16 +4,16 @@ import json
 
 import pytest
 
-from st_auth.web import gate
+from st_auth.web import gate, headers
 from tests.attacks.inside import PUBLIC, inside
 
 
 def _believe_clients() -> None:
-    gate.Gate._hidden_headers = lambda *_: frozenset()
+    headers.HeaderRules._hidden = lambda *_: frozenset()
 
 
 def _believe_author_headers() -> None:
-    gate.Gate._hidden_headers = lambda *_: gate._LOGIN_HEADERS
+    headers.HeaderRules._hidden = lambda *_: headers._HIDDEN
 
 
 def _agent_open() -> None:

@@ -6,7 +6,7 @@ import pytest
 
 from st_auth import streamlit_facts as facts
 from st_auth.live import LiveSession
-from st_auth.web import gate
+from st_auth.web import headers
 from tests.servers.processes import wait_until
 from tests.tab import BackMsg
 
@@ -25,7 +25,7 @@ def _run_for_everybody() -> None:
 
 
 def _plain_headers() -> None:
-    gate.Gate._guarded = lambda _self, headers, _is_media: list(headers)
+    headers.HeaderRules.guarded = lambda _self, plain, _is_media: list(plain)
 
 
 DISARM = {

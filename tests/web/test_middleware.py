@@ -8,7 +8,7 @@ from streamlit import config
 
 from st_auth import streamlit_facts as facts
 from st_auth.errors import ConfigError, Problem, Unavailable
-from st_auth.web.gate import LOGIN_HEADER
+from st_auth.web.headers import LOGIN_HEADER
 from st_auth.web.middleware import Middleware
 from tests.streamlit_runtime import options
 from tests.web.inprocess import Inner

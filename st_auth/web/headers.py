@@ -1,0 +1,80 @@
+"""Headers that pass the gate: what a client may say about itself, and what an answer says to browsers."""
+
+from itertools import product
+from typing import Any, Final
+
+from st_auth import streamlit_facts as facts
+from st_auth.config import Config
+from st_auth.web.asgi import Scope
+from st_auth.web.origin import is_proxy
+
+__all__ = ["LOGIN_HEADER", "HeaderRules"]
+
+LOGIN_HEADER: Final = "x-st-auth-login-id"
+
+_EVERYWHERE = [(b"x-content-type-options", b"nosniff"), (b"referrer-policy", b"same-origin")]
+_DOCUMENT = [(b"content-security-policy", b"frame-ancestors 'self'"), (b"cache-control", b"no-store")]
+_MEDIA = [(b"cache-control", b"private, no-store"), (b"cross-origin-resource-policy", b"same-origin")]
+_MEDIA_MARKUP = [*_MEDIA, (b"content-security-policy", b"sandbox; default-src 'none'; style-src 'unsafe-inline'; img-src data:")]
+_MARKUP: Final = (b"text/html", b"image/svg", b"application/xhtml", b"text/xml", b"application/xml")
+_TRANSPORT_SECURITY = (b"strict-transport-security", b"max-age=31536000")
+
+
+class HeaderRules:
+    """Cleans requests on their way to Streamlit, and adds to answers on their way to the browser."""
+
+    def __init__(self, config: Config) -> None:
+        self._config = config
+        self._trusted: set[str] = set()
+        self._untrusted = _HIDDEN
+        self._everywhere = [*_EVERYWHERE, _TRANSPORT_SECURITY] if config.is_secure else _EVERYWHERE
+
+    def guarded(self, headers: Any, is_media: bool) -> list[tuple[bytes, bytes]]:
+        """An inner answer's headers with ours: what frames, stores and reads it."""
+        kept = [(k, v) for k, v in headers if k != b"access-control-allow-origin" or v != b"*"]
+        content = b""
+        for name, value in kept:
+            if name == b"content-type":
+                content = value
+                break
+        if is_media:
+            own = _MEDIA_MARKUP if content.startswith(_MARKUP) else _MEDIA
+        elif content.startswith(b"text/html"):
+            own = _DOCUMENT
+        else:
+            return kept + self._everywhere
+        names = {k for k, _ in own}
+        return [*((k, v) for k, v in kept if k not in names), *own, *self._everywhere]
+
+    def cleaned(self, scope: Scope, cookies: bytes) -> list[tuple[bytes, bytes]]:
+        """The headers without our cookies and without what a client may not say about itself."""
+        hidden = self._hidden(scope)
+        headers = [header for header in scope["headers"] if header[0] not in hidden]
+        if cookies:
+            headers.append((b"cookie", cookies))
+        return headers
+
+    def _hidden(self, scope: Scope) -> frozenset[bytes]:
+        peer = scope.get("client")
+        from_proxy = bool(self._config.trusted_proxies and peer and is_proxy(peer[0], scope["headers"], self._config.trusted_proxies))
+        return _HIDDEN if from_proxy else self._untrusted_names()
+
+    def _untrusted_names(self) -> frozenset[bytes]:
+        """What is hidden, and what only a trusted proxy may say; made anew when the option has changed."""
+        mapping = facts.keep_trusting(LOGIN_HEADER)
+        if mapping.keys() != self._trusted:
+            self._trusted = set(mapping)
+            self._untrusted = _HIDDEN.union(*map(_spellings, mapping))
+        return self._untrusted
+
+
+def _spellings(name: str) -> frozenset[bytes]:
+    """A header's name with each of its hyphens as it is or as an underscore, which gateways take for the same."""
+    first, *rest = name.lower().split("-")
+    return frozenset(
+        first.encode("latin-1", "replace") + b"".join(tail)
+        for tail in product(*([f"{mark}{part}".encode("latin-1", "replace") for mark in "-_"] for part in rest))
+    )
+
+
+_HIDDEN: Final = frozenset({b"cookie"}) | _spellings(LOGIN_HEADER)
