@@ -24,7 +24,7 @@ st.session_state.setdefault("count", 0)
 st.session_state.count += st.button("Count")
 st.text(f"count={st.session_state.count}")
 """
-EXPIRES_AFTER = 2
+EXPIRES_AFTER = 9  # longer than the gate waits for a tab that is on its way to the provider
 
 
 @pytest.fixture
