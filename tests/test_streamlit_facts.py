@@ -540,5 +540,11 @@ def test_a_route_of_the_authors_own_is_told_from_streamlits():
     def asked(path, method="GET"):
         return facts.is_authors_route({"type": "http", "app": app, "path": path, "method": method, "headers": [], "root_path": ""})
 
-    assert [asked("/api/report", "POST"), asked("/api/report"), asked("/files/x"), asked("/"), asked("/api")] == [True, True, True, False, False]
+    assert [asked("/api/report", "POST"), asked("/api/report"), asked("/files/x"), asked("/"), asked("/api")] == [
+        True,
+        True,
+        True,
+        False,
+        False,
+    ]
     assert facts.is_authors_route({"type": "http", "path": "/"}) is False

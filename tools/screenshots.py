@@ -1,4 +1,4 @@
-"""Take the pictures of the README from the running demo: `make demo` in one terminal, `.venv/bin/python tools/screenshots.py` in another."""
+"""Take the README's pictures from the running demo: `make demo` in one terminal, this in another with `.venv/bin/python`."""
 
 import shutil
 import sys

@@ -41,10 +41,18 @@ class TestNative:
 
     def test_a_section_without_a_profile_gets_what_is_known_of_its_host(self):
         okta = resolve("work", {**NATIVE, "server_metadata_url": "https://Acme.okta.com/.well-known/openid-configuration"}, file="f")
-        google = resolve("default", {**NATIVE, "server_metadata_url": "https://accounts.google.com/.well-known/openid-configuration"}, file="f")
+        google = resolve(
+            "default", {**NATIVE, "server_metadata_url": "https://accounts.google.com/.well-known/openid-configuration"}, file="f"
+        )
         entra = "https://login.microsoftonline.com/8eaef023-2b34-4da1-9baa-8bc8c9d6a490/v2.0/.well-known/openid-configuration"
 
-        assert (okta.label, okta.profile, okta.public, okta.logout_wants_id_token, okta.logout_landing) == ("Okta", "", False, True, "configured")
+        assert (okta.label, okta.profile, okta.public, okta.logout_wants_id_token, okta.logout_landing) == (
+            "Okta",
+            "",
+            False,
+            True,
+            "configured",
+        )
         assert (google.label, google.public, google.logout_landing) == ("Google", True, "none")
         assert resolve("microsoft", {**NATIVE, "server_metadata_url": entra}, file="f").email_is_verified == "never"
 
@@ -56,7 +64,10 @@ class TestNative:
 
         assert (named.label, unnamed.label) == ("Staff", "login.acme.com")
         assert (named.logout_landing, named.logout_wants_id_token, named.public) == ("redirect_uri", False, False)
-        assert resolve("staff", {**NATIVE, "server_metadata_url": url, "logout_landing": "configured"}, file="f").logout_landing == "configured"
+        assert (
+            resolve("staff", {**NATIVE, "server_metadata_url": url, "logout_landing": "configured"}, file="f").logout_landing
+            == "configured"
+        )
 
     def test_a_host_that_only_looks_like_a_known_one_is_not_taken_for_it(self):
         url = "https://okta.com.evil.example/.well-known/openid-configuration"
