@@ -29,6 +29,7 @@ class CookieNames:
 
     session: str
     ended: str
+    farewell: str
     attempt: str
     secure: bool
 
@@ -37,7 +38,7 @@ class CookieNames:
         """The names for one app on one origin."""
         port = config.origin.rpartition(":")[2]
         name = f"__Host-st_auth-{config.app_id}" if config.is_secure else f"st_auth-{config.app_id}-{port if port.isdigit() else 80}"
-        return cls(session=name, ended=f"{name}-e", attempt=f"{name}-a-", secure=config.is_secure)
+        return cls(session=name, ended=f"{name}-e", farewell=f"{name}-f", attempt=f"{name}-a-", secure=config.is_secure)
 
     def attempt_of(self, state: str) -> str:
         """The cookie of one login attempt: several tabs may log in at once."""

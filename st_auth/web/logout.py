@@ -65,11 +65,13 @@ class LogoutRoutes:
         url = self._provider_url(farewell) or f"{self._base}/auth/ended?why={_LOGOUT}"
         names = self._gate.names
         mark = self._core.sign("ended", _LOGOUT)
-        return redirect(url, expire_cookie(names, names.session), self._gate.mark_cookie(mark))
+        expired = [expire_cookie(names, name) for name in (names.session, names.farewell) if name in request.cookies]
+        return redirect(url, *expired, self._gate.mark_cookie(mark))
 
     async def _farewell(self, request: Request) -> dict[str, Any]:
         """What the provider's logout needs, of the session that has just ended; empty if there is none."""
-        text = request.cookies.get(self._gate.names.session)
+        names = self._gate.names
+        text = request.cookies.get(names.session) or request.cookies.get(names.farewell)
         if not text:
             return {}
         try:

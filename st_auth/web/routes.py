@@ -96,16 +96,16 @@ class Routes:
         why = why if why in ENDINGS else "no_session"
         page = ended_page(self._app_name, why, login_url=self._way_in(path), detail=self._span(why))
         if session:
-            page = page.with_headers(self._let_go(request, why))
+            page = page.with_headers(*self._take_back(request, why))
         mark = self._gate.core.sign("ended", why)
         return page.with_headers(self._gate.mark_cookie(mark))
 
-    def _let_go(self, request: Request, why: str) -> tuple[bytes, bytes]:
-        """Take the session's cookie back; after a logout in a minute, as the tab of the logout may need it on its way to the provider."""
+    def _take_back(self, request: Request, why: str) -> list[tuple[bytes, bytes]]:
+        """Expire the session's cookie; for a minute the tab of a logout may still need its value, on its way to the provider."""
         names = self._gate.names
-        if why == "logout":
-            return set_cookie(names, names.session, request.cookies[names.session], FAREWELL_KEPT)
-        return expire_cookie(names, names.session)
+        expired = [expire_cookie(names, names.session)]
+        text = request.cookies.get(names.session)
+        return [*expired, set_cookie(names, names.farewell, text, FAREWELL_KEPT)] if text and why == "logout" else expired
 
     def _way_in(self, path: str) -> str:
         """The one button's address: straight to the only provider, or the page where one chooses."""
