@@ -79,7 +79,7 @@ class Sessions:
         card = session.card
         audit.record("login", login_id=card.login_id, issuer=card.issuer, subject=card.subject, provider=card.provider)
         if replaces and (old := parse_cookie(replaces)):
-            self.end_by_key(self._vault.record_key(old), "replaced")
+            self._replace(self._vault.record_key(old), card)
         self._end_oldest(session)
         return Secret(_COOKIE_VERSION + encode_base64url(cookie.reveal())), session
 
@@ -185,6 +185,12 @@ class Sessions:
         touched = replace(current, version=current.version + 1, card=replace(current.card, last_seen_at=seen_at))
         record = seal_session(self._vault, touched, self._tags(touched))
         return touched if self._vault.store.put(current.record_key, record, expect=current.version) else None
+
+    def _replace(self, record_key: str, by: Card) -> None:
+        """End what a browser's new login takes the place of: `renewed` for the same person, whose tabs go on, else `replaced`."""
+        if found := find(self._vault, record_key):
+            same = (found.card.issuer, found.card.subject) == (by.issuer, by.subject)
+            self.end_by_key(record_key, "renewed" if same else "replaced")
 
     def _end_oldest(self, newest: Session) -> None:
         others = [key for key, _ in self.of_person(newest.card.issuer, newest.card.subject) if key != newest.record_key]

@@ -37,7 +37,7 @@ def sdist(tmp_path_factory):
 def wheel(sdist, tmp_path_factory):
     folder = tmp_path_factory.mktemp("unpacked")
     with tarfile.open(sdist) as archive:
-        archive.extractall(folder, filter="data")
+        archive.extractall(folder, **({"filter": "data"} if hasattr(tarfile, "data_filter") else {}))  # since Python 3.11.4
     (unpacked,) = folder.iterdir()
     return build("wheel", unpacked, tmp_path_factory.mktemp("wheel"))
 

@@ -184,14 +184,14 @@ def test_a28_an_unknown_cookie_is_never_adopted(sessions, store):
     assert len(store._records) == 1
 
 
-@pytest.mark.parametrize("subject", ["ada", "somebody else"])
-def test_a20_a_login_ends_the_session_that_the_browser_had(sessions, subject):
+@pytest.mark.parametrize(("subject", "why"), [("ada", "renewed"), ("somebody else", "replaced")])
+def test_a20_a_login_ends_the_session_that_the_browser_had(sessions, subject, why):
     old, _ = sessions.begin(Login())
 
     new, session = sessions.begin(Login(subject=subject), replaces=old)
 
     ended = sessions.resume(old)
-    assert (ended.why, ended.farewell) == ("replaced", None)
+    assert (ended.why, ended.farewell) == (why, None)
     assert sessions.resume(new) == session
 
 

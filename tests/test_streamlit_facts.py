@@ -548,3 +548,14 @@ def test_a_route_of_the_authors_own_is_told_from_streamlits():
         False,
     ]
     assert facts.is_authors_route({"type": "http", "path": "/"}) is False
+
+
+def test_a_folder_that_is_left_unwatched_stays_so_when_the_options_are_read_again(tmp_path):
+    with options(server_folderWatchBlacklist=["/theirs"]):
+        undo = facts.leave_unwatched(tmp_path)
+        try:
+            assert config.get_option("server.folderWatchBlacklist") == ["/theirs", str(tmp_path)]
+            config.get_config_options(force_reparse=True)
+            assert str(tmp_path) in config.get_option("server.folderWatchBlacklist")
+        finally:
+            undo()

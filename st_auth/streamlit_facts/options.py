@@ -12,6 +12,7 @@ __all__ = [
     "LOGIN_ID_KEY",
     "ServerFacts",
     "keep_trusting",
+    "leave_unwatched",
     "prepare",
     "run_app",
     "secrets",
@@ -24,6 +25,7 @@ __all__ = [
 LOGIN_ID_KEY: Final = "st_auth_login_id"
 
 _TRUSTED = "server.trustedUserHeaders"
+_UNWATCHED = "server.folderWatchBlacklist"
 
 # An option, the values that are safe, and what is lost otherwise.
 _UNSAFE: Final[tuple[tuple[str, Callable[[Any], bool], str], ...]] = (
@@ -103,6 +105,21 @@ def trust_login_header(header: str) -> Callable[[], None]:
     def again() -> None:
         keep_trusting(header)
 
+    return _config.on_config_parsed(again, force_connect=True)
+
+
+def leave_unwatched(folder: Path) -> Callable[[], None]:
+    """Keep Streamlit's file watcher out of a folder: it unloads watched modules at a save, ours in the middle of a run.
+
+    Only matters where our own folder is watched at all, as an editable one is. Returns what undoes that.
+    """
+
+    def again() -> None:
+        folders = list(_config.get_option(_UNWATCHED) or ())
+        if str(folder) not in folders:
+            _config.set_option(_UNWATCHED, [*folders, str(folder)])
+
+    again()
     return _config.on_config_parsed(again, force_connect=True)
 
 

@@ -188,7 +188,7 @@ class LoginRoutes:
         cookie, stored = await self._gate.in_store_thread(self._begin_session, login, request, self._old_cookie(request))
         if isinstance(old, LiveSession):
             same = (old.stored.card.issuer, old.stored.card.subject) == (login.issuer, login.subject)
-            self._core.live.end(old, "renewed" if same else "replaced")
+            self._core.live.end(old, "renewed" if same else "replaced")  # tabs hear of it when this answer, with the cookie, is out
         self._core.live.adopt(stored)
         names = self._gate.names
         return redirect(

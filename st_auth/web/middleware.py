@@ -4,6 +4,7 @@ import asyncio
 import contextlib
 import logging
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import anyio.to_thread
@@ -24,6 +25,7 @@ from st_auth.web.words import problem
 __all__ = ["Middleware"]
 
 _LOGGER = logging.getLogger("st_auth")
+_OURS = Path(__file__).resolve().parent.parent
 
 
 class Middleware:
@@ -42,7 +44,7 @@ class Middleware:
         self._why_not_yet = ""
         self._watch: asyncio.Task[None] | None = None
         self._warming: asyncio.Task[None] | None = None
-        self._stop_trusting: Callable[[], None] = lambda: None
+        self._undo: list[Callable[[], None]] = []
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         """One ASGI scope; a kind that we do not know is refused."""
@@ -102,7 +104,7 @@ class Middleware:
             _LOGGER.error("st_auth cannot start yet: %s", error)  # noqa: TRY400  # the same
             return
         gate = Gate(core, self._app, app_name())
-        self._stop_trusting = facts.trust_login_header(LOGIN_HEADER)
+        self._undo = [facts.trust_login_header(LOGIN_HEADER), facts.leave_unwatched(_OURS)]
         facts.set_core(core)
         self._watch = asyncio.create_task(Watch(gate).run(), name="st_auth.watch")
         self._warming = asyncio.create_task(asyncio.to_thread(_warm_up, core), name="st_auth.warm_up")
@@ -112,7 +114,8 @@ class Middleware:
 
     async def stop(self) -> None:
         """Stop the watch and close what is open."""
-        self._stop_trusting()
+        for undo in self._undo:
+            undo()
         if self._watch is not None:
             self._watch.cancel()
             with contextlib.suppress(asyncio.CancelledError):

@@ -71,6 +71,7 @@ ENDINGS: Mapping[str, Ending] = MappingProxyType(
         ),
         "ended": Ending("Your login was ended", "It was ended in another place: by your company's login, by an administrator, or by you."),
         "replaced": Ending("You logged in again", "A newer login in this browser took the place of this one."),
+        "renewed": Ending("You logged in again", "A newer login in this browser took the place of this one."),
         "too_many": Ending(
             "You are logged in elsewhere", "You logged in on more browsers than this app allows, so we ended the login that was oldest."
         ),
