@@ -29,8 +29,9 @@ demo: $(VENV)/.demo  ## run the example dashboard with a development identity pr
 	@$(BIN)/st-auth run examples/dashboard/app.py $(ARGS)
 
 test: $(VENV)/.test $(NODE)  ## everything the tests need, then all tests
-	@echo "• running all tests, $(WORKERS) at a time"
-	@$(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal $(ARGS)
+	@echo "• running all tests, $(WORKERS) at a time: those without a browser first, as Playwright keeps an event loop running in its process"
+	@$(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal --ignore=tests/browser $(ARGS)
+	@$(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal tests/browser $(ARGS)
 
 check: $(VENV)/.test  ## the fast loop: ruff, types, unit tests (no browser, no flows, no attacks)
 	@echo "• ruff"

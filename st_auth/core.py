@@ -62,11 +62,13 @@ class Core:
         self.store.close()
 
 
-def build(config: Config, clock: Clock = SYSTEM, *, http: Callable[[str], Http] | None = None) -> Core:
-    """Put an app's parts together. `http` makes the HTTP client of one provider by its name; tests give their own."""
+def build(config: Config, clock: Clock = SYSTEM, *, http: Callable[[str], Http] | None = None, store: Store | None = None) -> Core:
+    """Put an app's parts together. `http` makes the HTTP client of one provider by its name, and `store` is in place of the
+    configured one; tests give their own.
+    """
     keyring = _keyring(config)
     dev = {name: DevProvider(load_personas(path)) for name, path in config.personas.items()}
-    store = open_store(config.store)
+    store = store or open_store(config.store)
     vault = Vault(keyring, store)
     limits = Limits(idle=config.idle_timeout, absolute=config.absolute_timeout, max_per_user=config.max_per_user)
     make = http or (lambda name: Http(transport=dev[name].transport) if name in dev else Http())

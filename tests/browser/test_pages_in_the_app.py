@@ -25,7 +25,9 @@ st.button("Log out", on_click=st_auth.logout)
 @pytest.fixture(scope="module")
 def two_ways(openid_provider, tmp_path_factory):
     secrets = auth_secrets(staff=openid_provider.auth_section(), partners=openid_provider.auth_section(client="second"))
-    with running(openid_provider, tmp_path_factory.mktemp("sales desk", numbered=False), HELLO, secrets=secrets) as app:
+    folder = tmp_path_factory.mktemp("apps") / "sales desk"
+    folder.mkdir()
+    with running(openid_provider, folder, HELLO, secrets=secrets) as app:
         yield app
 
 

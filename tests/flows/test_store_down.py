@@ -27,15 +27,13 @@ class FickleStore:
 
 
 @pytest.fixture
-def store(monkeypatch):
-    one = FickleStore()
-    monkeypatch.setattr("st_auth.core.open_store", lambda _: one)
-    return one
+def store():
+    return FickleStore()
 
 
 @pytest.fixture
 def house(store):
-    one = House()
+    one = House(store=store)
     yield one
     store.is_down = False
     one.close()

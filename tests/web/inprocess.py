@@ -14,6 +14,7 @@ from st_auth.config import Host, parse
 from st_auth.core import Core, build
 from st_auth.http import Http
 from st_auth.live import LiveSession
+from st_auth.stores import Store
 from st_auth.testing import FakeIssuer
 from st_auth.testing.store_contract import TurnedClock
 from st_auth.web.gate import Gate
@@ -105,6 +106,7 @@ class House:
         st_auth: Mapping[str, Any] | None = None,
         auth: Mapping[str, Any] | None = None,
         base_path: str = "",
+        store: Store | None = None,
     ) -> None:
         self.runner = asyncio.Runner()
         self.clock = TurnedClock(datetime.now(UTC))
@@ -116,7 +118,7 @@ class House:
         }
         self.config = parse(secrets, Host(port=8501, base_path=base_path), env={})
         own_transport = set(sections) if sections != DEV else set()
-        self.core: Core = build(self.config, self.clock.clock, http=self._http if own_transport else None)
+        self.core: Core = build(self.config, self.clock.clock, http=self._http if own_transport else None, store=store)
         self.inner = Inner()
         self.gate: Gate = self.run(self._gate)
 
