@@ -145,3 +145,14 @@ def test_every_profile_is_documented():
     profiles = [path.stem for path in (ROOT / "providers").glob("*.toml")]
 
     assert sorted(name for name in profiles if f"`{name}`" not in docs()) == []
+
+
+def test_each_promise_of_the_security_page_names_tests_that_exist():
+    table = (ROOT / "SECURITY.md").read_text("utf-8").split("| promise | tests |", 1)[1].split("\n\n", 1)[0]
+    rows = [row for row in table.splitlines() if row.startswith("| ") and "---" not in row]
+
+    named = [re.findall(r"`(tests/[\w/]+\.py)`", row) for row in rows]
+
+    assert len(rows) > 15
+    assert all(named), "a promise without a test"
+    assert [path for paths in named for path in paths if not (ROOT / path).is_file()] == []
