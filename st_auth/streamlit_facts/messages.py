@@ -95,9 +95,7 @@ def notice(text: str, seconds: int) -> bytes:
 def read_back_msg(data: bytes) -> BackFacts | None:
     """What a browser's message says, or None if it is no message of Streamlit's."""
     message = BackMsg()
-    try:
-        message.ParseFromString(data)
-    except Exception:  # noqa: BLE001  # protobuf's DecodeError is another class in each of its implementations
+    if not _parses(message, data):
         return None
     kind = message.WhichOneof("type") or ""
     if kind == "rerun_script":
@@ -140,11 +138,15 @@ def _is_of(path: str, session_id: str) -> bool:
 def _read_forward_msg(data: bytes) -> ForwardMsg | None:
     """A message to the browser; None for what a WebSocket of the app's own sends."""
     message = ForwardMsg()
+    return message if _parses(message, data) else None
+
+
+def _parses(message: Any, data: bytes) -> bool:
     try:
         message.ParseFromString(data)
     except Exception:  # noqa: BLE001  # protobuf's DecodeError is another class in each of its implementations
-        return None
-    return message
+        return False
+    return True
 
 
 def _texts_of(value: Any) -> Iterator[str]:
