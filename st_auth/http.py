@@ -1,11 +1,13 @@
 """The only sockets to providers: bounded in time and size, no redirects, no cookies, errors that hold no secret."""
 
+import base64
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
 from http import HTTPStatus
 from http.cookiejar import DefaultCookiePolicy
 from typing import Any
+from urllib.parse import unquote_plus
 
 import httpx2
 
@@ -20,6 +22,7 @@ CONNECT_LIMIT = 5.0
 READ_LIMIT = 10.0
 CALL_LIMIT = 15.0
 SIZE_LIMIT = 1024 * 1024
+_SHORTEST_SECRET = 8
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,13 +81,13 @@ class Http:
         self, url: str, data: Sequence[tuple[str, str]] | Mapping[str, str], *, headers: Mapping[str, Secret[str]] | None = None
     ) -> Answer:
         """Send a form and return the JSON that answers it, with status 200 or 4xx. It is sent once, whatever happens."""
-        pairs = data.items() if isinstance(data, Mapping) else data
+        pairs = list(data.items() if isinstance(data, Mapping) else data)
         revealed = {name: value.reveal() for name, value in (headers or {}).items()}
         sent = {"Accept": "application/json", "Content-Type": "application/x-www-form-urlencoded", **revealed}
-        status, answer = self._call("POST", url, headers=sent, content=str(httpx2.QueryParams(list(pairs))).encode())
+        status, answer = self._call("POST", url, headers=sent, content=str(httpx2.QueryParams(tuple(pairs))).encode())
         if status != HTTPStatus.OK and not httpx2.codes.is_client_error(status):
             raise _broken(f"an answer with status 200 or 4xx, not {status}")
-        return Answer(status, json_of(answer))
+        return Answer(status, _without_echo(json_of(answer), [value for _, value in pairs], revealed.get("Authorization", "")))
 
     def close(self) -> None:
         """Close the connections that are kept open."""
@@ -111,6 +114,23 @@ class Http:
             if self._clock.monotonic() > deadline:
                 raise _no_answer()
         return bytes(body)
+
+
+def _without_echo(answer: dict[str, Any], sent: Sequence[str], authorization: str) -> dict[str, Any]:
+    """The answer, its `error_description` withheld where it repeats what we sent: descriptions are logged, codes and secrets never."""
+    description = answer.get("error_description")
+    basic = authorization.removeprefix("Basic ")
+    parts = [*sent, basic, *(unquote_plus(part) for part in _decoded(basic).split(":"))]
+    if isinstance(description, str) and any(part in description for part in parts if len(part) >= _SHORTEST_SECRET):
+        return {**answer, "error_description": "(withheld: it repeats what was sent)"}
+    return answer
+
+
+def _decoded(text: str) -> str:
+    try:
+        return base64.b64decode(text, validate=True).decode()
+    except ValueError:
+        return ""
 
 
 def json_of(answer: Text) -> dict[str, Any]:

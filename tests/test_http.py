@@ -1,6 +1,7 @@
 """The sockets to providers: bounded in time and size, and silent about secrets."""
 
 import gzip
+import json
 import logging
 import socket
 import threading
@@ -237,3 +238,23 @@ def test_no_answer_raises_anything_but_our_errors(body, media_type, status):
             call(an_http(lambda _: httpx2.Response(status, headers=headers, stream=httpx2.ByteStream(body))))
         except (ProviderError, Unavailable) as error:
             assert error.code
+
+
+@pytest.mark.parametrize("echo", ["the-code-itself", "the-verifier", "dXM6czNjcmV0K3NlY3JldA==", "s3cret secret"])
+def test_a31_a_description_that_repeats_what_was_sent_is_withheld(echo):
+    http = an_http(a_json(json.dumps({"error": "invalid_client", "error_description": f"you said {echo}!"}), 400))
+    headers = {"Authorization": Secret("Basic dXM6czNjcmV0K3NlY3JldA==")}
+
+    answer = http.post_form(URL, {"code": "the-code-itself", "code_verifier": "the-verifier"}, headers=headers)
+
+    assert answer.json["error"] == "invalid_client"
+    assert echo not in answer.json["error_description"]
+
+
+def test_a_description_of_the_providers_own_is_passed_on():
+    http = an_http(a_json('{"error": "invalid_client", "error_description": "client_secret is wrong"}', 401))
+
+    assert (
+        http.post_form(URL, {"a": "b"}, headers={"Authorization": Secret("Basic %%%")}).json["error_description"]
+        == "client_secret is wrong"
+    )
