@@ -27,11 +27,12 @@ class Watch:
         self._gate = gate
         self._core = gate.core
         self._live = gate.core.live
-        self._idle = gate.core.config.idle_timeout.total_seconds()
+        config = gate.core.config
+        self._limits = {"idle": config.idle_timeout.total_seconds(), "absolute": config.absolute_timeout.total_seconds()}
 
     async def run(self) -> None:
         """Go round until cancelled. A round that fails is logged and the next one comes."""
-        every = min(_EVERY, max(0.25, self._idle / 8))
+        every = min(_EVERY, max(0.25, self._limits["idle"] / 8))
         while True:
             await asyncio.sleep(every)
             try:
@@ -61,7 +62,7 @@ class Watch:
 
     def _warn(self, session: LiveSession, ticks: float) -> None:
         left, which = session.seconds_left(ticks)
-        if left > min(_NOTICE, self._idle / 4):
+        if left > min(_NOTICE, self._limits[which] / 4):
             return
         session.noticed = True
         span = f"{round(left / 60)} minutes" if left >= 90 else f"{round(left)} seconds"
