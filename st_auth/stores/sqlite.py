@@ -2,6 +2,7 @@
 
 import os
 import sqlite3
+import time
 from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
@@ -39,7 +40,7 @@ COMMIT;
 
 # synchronous = FULL: at a power cut NORMAL may lose the last commits. A lost login would only cost a login, but a lost logout would
 # bring a session back to life, and a lost single use would let a code pass twice.
-_PRAGMAS: Final = "PRAGMA journal_mode = WAL; PRAGMA synchronous = FULL; PRAGMA temp_store = MEMORY;"
+_PRAGMAS: Final = "PRAGMA synchronous = FULL; PRAGMA temp_store = MEMORY;"
 
 _GET: Final = "SELECT value, expires_at, tags, version FROM records WHERE key = ?"
 _COMPARE: Final = "SELECT version, expires_at, tags, id FROM records WHERE key = ?"
@@ -186,6 +187,7 @@ class SqliteStore:
     def _prepare(self) -> None:
         connection = _connect(self._path, self._patience)
         try:
+            _write_ahead(connection, self._patience)
             _check_and_create(connection, self._path)
         except BaseException:
             connection.close()
@@ -203,10 +205,26 @@ def _connect(path: Path, patience: float) -> sqlite3.Connection:
     return connection
 
 
+def _write_ahead(connection: sqlite3.Connection, patience: float) -> None:
+    """Put the file into WAL mode, which stays in it. SQLite waits for nobody here, so processes that begin together take turns."""
+    deadline = time.monotonic() + patience
+    while True:
+        try:
+            connection.execute("PRAGMA journal_mode = WAL")
+        except sqlite3.OperationalError:
+            if time.monotonic() >= deadline:
+                raise
+            time.sleep(0.01)
+        else:
+            return
+
+
 def _check_and_create(connection: sqlite3.Connection, path: Path) -> None:
+    connection.execute("BEGIN")  # one look at all three: another process may be creating the tables just now
     (application_id,) = connection.execute("PRAGMA application_id").fetchone()
     (layout,) = connection.execute("PRAGMA user_version").fetchone()
     (tables,) = connection.execute("SELECT count(*) FROM sqlite_schema").fetchone()
+    connection.execute("COMMIT")
     if tables and application_id != _APPLICATION_ID:
         raise unusable(f"{path} is a database of another program", "name a file of its own for st_auth")
     if layout > _LAYOUT:
