@@ -1,6 +1,7 @@
 """Sessions: begin, resume, touch, end, and the limits they obey. Who may log in and what the browser sees is decided elsewhere."""
 
 import json
+import re
 import secrets
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -24,12 +25,13 @@ from st_auth.session_record import (
     seal_ended,
     seal_session,
 )
-from st_auth.vault import Vault, decode_base64url, encode_base64url
+from st_auth.vault import Vault, encode_base64url
 
 __all__ = ["COOKIE_BYTES", "FAREWELL_KEPT", "Card", "Ended", "Limits", "LoginLike", "Session", "Sessions", "parse_cookie"]
 
 COOKIE_BYTES: Final = 32
 _COOKIE_VERSION: Final = "1"
+_COOKIE = re.compile(_COOKIE_VERSION + r"[\w-]{43}", re.ASCII)  # COOKIE_BYTES in base64url
 _LOGIN_ID_BYTES: Final = 18
 FAREWELL_KEPT: Final = timedelta(seconds=60)
 
@@ -74,14 +76,14 @@ class Sessions:
 
         Ends the session of the cookie `replaces`, and this person's oldest ones beyond `max_per_user`.
         """
-        cookie = Secret(self._random(COOKIE_BYTES))
-        session = self._put_new(cookie, login, browser, address)
+        cookie = Secret(_COOKIE_VERSION + encode_base64url(self._random(COOKIE_BYTES)))
+        session = self._put_new(Secret(cookie.reveal().encode()), login, browser, address)
         card = session.card
         audit.record("login", login_id=card.login_id, issuer=card.issuer, subject=card.subject, provider=card.provider)
         if replaces and (old := parse_cookie(replaces)):
             self._replace(self._vault.record_key(old), card)
         self._end_oldest(session)
-        return Secret(_COOKIE_VERSION + encode_base64url(cookie.reveal())), session
+        return cookie, session
 
     def resume(self, cookie: Secret[str]) -> Session | Ended | None:
         """Return the session of a cookie; Ended when it is known to be over; None when it is unknown, expired or unreadable.
@@ -215,9 +217,6 @@ class Sessions:
 
 
 def parse_cookie(cookie: Secret[str]) -> Secret[bytes] | None:
-    """Read the bytes out of a session cookie; None unless it is spelled exactly as we write it."""
+    """Return the bytes that stand for a session cookie, those of its text; None unless it looks like one that we wrote."""
     text = cookie.reveal()
-    if not text.startswith(_COOKIE_VERSION):
-        return None
-    raw = decode_base64url(text[1:])
-    return Secret(raw) if raw and len(raw) == COOKIE_BYTES else None
+    return Secret(text.encode()) if _COOKIE.fullmatch(text) else None

@@ -1,6 +1,6 @@
 """Everything that touches a key: two locks, seal and open. What the sealed bytes mean is for the callers."""
 
-import base64
+import binascii
 import hashlib
 import logging
 import os
@@ -29,6 +29,8 @@ _HEADER_BYTES: Final = 2 + MARK_BYTES
 _NONCE_BYTES: Final = 12
 _SALT_BYTES: Final = 16
 _EXPIRY_BYTES: Final = 8
+_TO_URLSAFE: Final = bytes.maketrans(b"+/", b"-_")
+_FROM_URLSAFE: Final = bytes.maketrans(b"-_+/=", b"+/...")
 
 
 class Vault:
@@ -152,16 +154,17 @@ class Vault:
 
 def encode_base64url(raw: bytes) -> str:
     """Write bytes in base64url without padding (RFC 4648 section 5)."""
-    return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
+    return binascii.b2a_base64(raw, newline=False).translate(_TO_URLSAFE, b"=").decode()
 
 
 def decode_base64url(text: str) -> bytes | None:
     """Read base64url without padding; None unless it is exactly what `encode_base64url` writes, so that each value has one spelling."""
     try:
-        raw = base64.urlsafe_b64decode(text + "=" * (-len(text) % 4))
+        padded = text.encode("ascii").translate(_FROM_URLSAFE) + b"=" * (-len(text) % 4)
+        raw = binascii.a2b_base64(padded)
     except ValueError:
         return None
-    return raw if encode_base64url(raw) == text else None
+    return raw if binascii.b2a_base64(raw, newline=False) == padded else None
 
 
 def _decrypt(key: bytes, sealed: bytes, context: bytes) -> bytes | None:

@@ -112,18 +112,22 @@ def gathered(**headers) -> dict:
 
 def test_a01_a_trusted_header_becomes_user_info_beside_the_authors_own():
     config.set_option("server.trustedUserHeaders", {"X-Team": "team"})
+    told = []
 
-    stop = facts.trust_login_header("x-st-auth-login-id")
+    stop = facts.trust_login_header("x-st-auth-login-id", told.append)
 
     assert gathered(**{"x-st-auth-login-id": "abc", "x-team": "sales"}) == {"st_auth_login_id": "abc", "team": "sales"}
+    assert told == [{"X-Team": "team", "x-st-auth-login-id": "st_auth_login_id"}]
     stop()
 
 
 def test_a01_it_stays_trusted_when_streamlit_reads_its_configuration_again():
-    stop = facts.trust_login_header("x-st-auth-login-id")
+    told = []
+    stop = facts.trust_login_header("x-st-auth-login-id", told.append)
     try:
         config.get_config_options(force_reparse=True)
         assert gathered(**{"x-st-auth-login-id": "abc"})["st_auth_login_id"] == "abc"
+        assert len(told) == 2
     finally:
         stop()
     config.get_config_options(force_reparse=True)

@@ -94,17 +94,17 @@ def unsafe_options() -> list[tuple[str, str]]:
     return [(name, lost) for name, is_safe, lost in _UNSAFE if name in known and not is_safe(_config.get_option(name))]
 
 
-def trust_login_header(header: str) -> Callable[[], None]:
+def trust_login_header(header: str, tell: Callable[[Mapping[str, str]], None]) -> Callable[[], None]:
     """Let `header` become `st.user[LOGIN_ID_KEY]` at each handshake, beside the author's own trusted headers.
 
-    Saving config.toml makes Streamlit read it again, which wipes the option; so it is set again each time. Returns what
-    undoes that. `keep_trusting` does the same once.
+    Saving config.toml makes Streamlit read it again, which wipes the option; so it is set again each time, and `tell` is told of
+    the mapping in force. Returns what undoes that. `keep_trusting` does the same once.
     """
-    keep_trusting(header)
 
     def again() -> None:
-        keep_trusting(header)
+        tell(keep_trusting(header))
 
+    again()
     return _config.on_config_parsed(again, force_connect=True)
 
 

@@ -59,26 +59,24 @@ def read_cookies(headers: Iterable[tuple[bytes, bytes]], names: CookieNames, hid
     ours: dict[str, str] = {}
     refused: set[str] = set()
     rest = []
-    for pair in _pairs(headers):
-        name, _, value = pair.partition("=")
-        sent, name = name.strip(_BLANK), name.strip()
-        if names.is_ours(name):
-            if sent != name:
-                continue
-            if name in ours or len(value) > _LONGEST:
-                refused.add(name)
-            ours[name] = value.strip(_BLANK)
-        elif not name.startswith(hidden) or not _is_hidden(name, hidden):
-            rest.append(pair)
+    for header, line in headers:
+        if header != b"cookie":
+            continue
+        for pair in line.decode("latin-1").split(";"):
+            sent, _, value = pair.partition("=")
+            name = sent.strip()
+            if names.is_ours(name):
+                if sent.strip(_BLANK) != name:
+                    continue
+                if name in ours or len(value) > _LONGEST:
+                    refused.add(name)
+                ours[name] = value.strip(_BLANK)
+            elif (not name.startswith(hidden) or not _is_hidden(name, hidden)) and (kept := pair.strip(_BLANK)):
+                rest.append(kept)
     for name in refused:
         _LOGGER.warning("A cookie of ours came twice or oversized, and is not believed: %s", name)
         del ours[name]
     return ours, "; ".join(rest).encode("latin-1")
-
-
-def _pairs(headers: Iterable[tuple[bytes, bytes]]) -> list[str]:
-    lines = [value.decode("latin-1") for name, value in headers if name == b"cookie"]
-    return [pair for line in lines for part in line.split(";") if (pair := part.strip(_BLANK))]
 
 
 def _is_hidden(name: str, hidden: tuple[str, ...]) -> bool:

@@ -30,7 +30,7 @@ __all__ = ["LOGIN_HEADER", "Gate"]
 
 _STREAM: Final = "/_stcore/stream"
 _OPEN: Final = frozenset({"/_stcore/health", "/_stcore/host-config"})
-_CLOSED: Final = "/_stcore/agent"
+_CLOSED: Final = "/_stcore/agent"  # and all that begins with it
 _ISSUED: Final = ("/media/", "/_stcore/upload_file/")
 _SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 _STORE_THREADS: Final = 16
@@ -49,13 +49,14 @@ class Gate:
         self.core = core
         self._app = app
         self._config = core.config
+        self._host = core.config.origin.partition("://")[2].encode()
         self.names = CookieNames.of(core.config)
         self.store_threads = anyio.CapacityLimiter(_STORE_THREADS)
         self._resuming: dict[str, asyncio.Task[Session | Ended | None]] = {}
         self._visitors = Visitors()
         self._routes = Routes(self, app_name)
         self._app_name = app_name
-        self._headers = HeaderRules(core.config)
+        self.headers = HeaderRules(core.config)
         self._freezes_left = 2 if core.config.freeze_heap else 0
 
     # -- HTTP ------------------------------------------------------------------------------------------------------------
@@ -64,12 +65,15 @@ class Gate:
         """One HTTP request."""
         headers: dict[bytes, bytes] = dict(scope["headers"])
         local = self._local(scope)
-        if local in _OPEN and (local == "/_stcore/health" or host_answer(headers.get(b"host"), self._config) == "ok"):
-            await self._pass(scope, receive, send, read_cookies(scope["headers"], self.names, facts.CLAIMS_COOKIES)[1], local)
-            return
         ours, rest = read_cookies(scope["headers"], self.names, facts.CLAIMS_COOKIES)
+        if local in _OPEN and (local == "/_stcore/health" or host_answer(headers.get(b"host"), self._config) == "ok"):
+            await self._pass(scope, receive, send, rest, local)
+            return
         request = self._request(scope, headers, ours, local)
-        if (page := await self._answer(request, receive)) is not None:
+        page = self._misdirected(request)
+        if page is None and self._routes.has(local):
+            page = await self._routes.answer(request, receive)
+        if page is not None:
             await respond(page, send, head=request.method == "HEAD")
             return
         if local in self._config.public and request.method in _SAFE_METHODS:
@@ -80,9 +84,12 @@ class Gate:
         except Unavailable as error:
             await respond(self.unavailable(request, error), send)
             return
-        refused = self._refuse(request, session, rest)
-        if refused is None and not isinstance(session, LiveSession) and facts.is_authors_route(scope):
-            refused = short(401, "log in first")
+        if isinstance(session, LiveSession):
+            refused = self._refuse_known(request, session)
+        else:
+            refused = self._refuse_unknown(request, session, rest)
+            if refused is None and facts.is_authors_route(scope):
+                refused = short(401, "log in first")
         if refused is not None:
             await respond(refused, send, head=request.method == "HEAD")
         else:
@@ -100,32 +107,18 @@ class Gate:
 
     def _request(self, scope: Scope, headers: dict[bytes, bytes], ours: dict[str, str], local: str) -> Request:
         peer = scope.get("client")
-        return Request(
-            method=scope["method"],
-            path=local,
-            full_path=scope["path"],
-            query=scope.get("query_string", b"").decode("latin-1"),
-            headers=headers,
-            cookies=ours,
-            peer=peer[0] if peer else "",
-        )
+        query = scope.get("query_string", b"").decode("latin-1")
+        return Request(scope["method"], local, scope["path"], query, headers, ours, peer[0] if peer else "")
 
-    async def _answer(self, request: Request, receive: Receive) -> Page | None:
-        """Our own answer: wrong host, one of our pages, or what is closed to everybody."""
-        if request.path != "/auth/health":
-            answer = host_answer(request.headers.get(b"host"), self._config)
+    def _misdirected(self, request: Request) -> Page | None:
+        """What a request for another host gets, or for what is closed to everybody."""
+        host = request.headers.get(b"host")
+        answer = "ok" if host == self._host else host_answer(host, self._config)
+        if answer != "ok" and request.path != "/auth/health":
             if answer == "alias" and request.method in ("GET", "HEAD"):
                 return redirect(f"{self._config.origin}{request.address}", status=308)
-            if answer != "ok":
-                return self.problem("wrong_host", action=("Open the app", f"{self._config.origin}{self._config.base_path}/"))
-        if request.path == _CLOSED or request.path.startswith(f"{_CLOSED}/"):
-            return short(404, "not found")
-        return await self._routes.answer(request, receive)
-
-    def _refuse(self, request: Request, session: LiveSession | str, rest: bytes) -> Page | None:
-        if isinstance(session, LiveSession):
-            return self._refuse_known(request, session)
-        return self._refuse_unknown(request, session, rest)
+            return self.problem("wrong_host", action=("Open the app", f"{self._config.origin}{self._config.base_path}/"))
+        return short(404, "not found") if request.path.startswith(_CLOSED) else None
 
     def _refuse_known(self, request: Request, session: LiveSession) -> Page | None:
         """What a logged-in person may not ask for either: other people's files, and acts that another site asks for."""
@@ -160,16 +153,14 @@ class Gate:
         return None
 
     async def _pass(self, scope: Scope, receive: Receive, send: Send, cookies: bytes, local: str) -> None:
-        inner = dict(scope)
-        inner["headers"] = self._headers.cleaned(scope, cookies)
-        is_media = local.startswith("/media/")
+        rules = self.headers
 
         async def guarded(message: Message) -> None:
             if message["type"] == "http.response.start":
-                message["headers"] = self._headers.guarded(message.get("headers", ()), is_media)
+                message["headers"] = rules.guarded(message.get("headers", ()), local)
             await send(message)
 
-        await self._app(inner, receive, guarded)
+        await self._app({**scope, "headers": rules.cleaned(scope, cookies)}, receive, guarded)
 
     # -- sessions --------------------------------------------------------------------------------------------------------
 
@@ -295,7 +286,8 @@ class Gate:
         await self._app(self._socket_scope(scope, rest, visitor.handle), *visitor.watch(receive, send))
 
     def _socket_scope(self, scope: Scope, cookies: bytes, login_id: str) -> Scope:
-        headers = self._headers.cleaned(scope, cookies)
+        self.headers.believe(facts.keep_trusting(LOGIN_HEADER))  # Streamlit reads them at a handshake alone
+        headers = self.headers.cleaned(scope, cookies)
         headers.append((LOGIN_HEADER.encode(), login_id.encode()))
         return {**scope, "headers": headers}
 

@@ -1,5 +1,6 @@
 """Headers that pass the gate: what a client may say about itself, and what an answer says to browsers."""
 
+from collections.abc import Mapping
 from itertools import product
 from typing import Any, Final
 
@@ -27,17 +28,19 @@ class HeaderRules:
         self._config = config
         self._trusted: set[str] = set()
         self._untrusted = _HIDDEN
+        self.believe(facts.keep_trusting(LOGIN_HEADER))
         self._everywhere = [*_EVERYWHERE, _TRANSPORT_SECURITY] if config.is_secure else _EVERYWHERE
 
-    def guarded(self, headers: Any, is_media: bool) -> list[tuple[bytes, bytes]]:
+    def guarded(self, headers: Any, path: str) -> list[tuple[bytes, bytes]]:
         """An inner answer's headers with ours: what frames, stores and reads it."""
-        kept = [(k, v) for k, v in headers if k != b"access-control-allow-origin" or v != b"*"]
-        content = b""
-        for name, value in kept:
+        kept, content = [], b""
+        for name, value in headers:
             if name == b"content-type":
-                content = value
-                break
-        if is_media:
+                content = content or value
+            elif name == b"access-control-allow-origin" and value == b"*":
+                continue
+            kept.append((name, value))
+        if path.startswith("/media/"):
             own = _MEDIA_MARKUP if content.startswith(_MARKUP) else _MEDIA
         elif content.startswith(b"text/html"):
             own = _DOCUMENT
@@ -45,6 +48,12 @@ class HeaderRules:
             return kept + self._everywhere
         names = {k for k, _ in own}
         return [*((k, v) for k, v in kept if k not in names), *own, *self._everywhere]
+
+    def believe(self, mapping: Mapping[str, str]) -> None:
+        """Hide from now on what Streamlit believes by `mapping`, its option of trusted headers, unless a trusted proxy sends it."""
+        if mapping.keys() != self._trusted:
+            self._trusted = set(mapping)
+            self._untrusted = _HIDDEN.union(*map(_spellings, mapping))
 
     def cleaned(self, scope: Scope, cookies: bytes) -> list[tuple[bytes, bytes]]:
         """The headers without our cookies and without what a client may not say about itself."""
@@ -55,17 +64,11 @@ class HeaderRules:
         return headers
 
     def _hidden(self, scope: Scope) -> frozenset[bytes]:
-        peer = scope.get("client")
-        from_proxy = bool(self._config.trusted_proxies and peer and is_proxy(peer[0], scope["headers"], self._config.trusted_proxies))
-        return _HIDDEN if from_proxy else self._untrusted_names()
-
-    def _untrusted_names(self) -> frozenset[bytes]:
-        """What is hidden, and what only a trusted proxy may say; made anew when the option has changed."""
-        mapping = facts.keep_trusting(LOGIN_HEADER)
-        if mapping.keys() != self._trusted:
-            self._trusted = set(mapping)
-            self._untrusted = _HIDDEN.union(*map(_spellings, mapping))
-        return self._untrusted
+        """What is taken out, and also what only a trusted proxy may say unless one sent this."""
+        proxies = self._config.trusted_proxies
+        if not proxies or not (peer := scope.get("client")):
+            return self._untrusted
+        return _HIDDEN if is_proxy(peer[0], scope["headers"], proxies) else self._untrusted
 
 
 def _spellings(name: str) -> frozenset[bytes]:

@@ -104,7 +104,7 @@ class Middleware:
             _LOGGER.error("st_auth cannot start yet: %s", error)  # noqa: TRY400  # the same
             return
         gate = Gate(core, self._app, app_name())
-        self._undo = [facts.trust_login_header(LOGIN_HEADER), facts.leave_unwatched(_OURS)]
+        self._undo = [facts.trust_login_header(LOGIN_HEADER, gate.headers.believe), facts.leave_unwatched(_OURS)]
         facts.set_core(core)
         self._watch = asyncio.create_task(Watch(gate).run(), name="st_auth.watch")
         self._warming = asyncio.create_task(asyncio.to_thread(_warm_up, core), name="st_auth.warm_up")

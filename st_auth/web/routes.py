@@ -50,13 +50,15 @@ class Routes:
             path = self._config.callback_path(name).removeprefix(self._base)
             self._table[path] = (("GET",), self._login.callback)
 
-    async def answer(self, request: Request, receive: Receive) -> Page | None:
-        """The answer of one of our pages, or None if the path is not ours. Whatever fails inside becomes a page."""
+    def has(self, path: str) -> bool:
+        """Whether a path is ours to answer."""
+        return path in self._table or path.startswith("/auth/")
+
+    async def answer(self, request: Request, receive: Receive) -> Page:
+        """The answer of one of our pages. Whatever fails inside becomes a page."""
         found = self._table.get(request.path)
         if found is None:
-            return (
-                self._gate.problem("not_found", action=("Go to the app", f"{self._base}/")) if request.path.startswith("/auth/") else None
-            )
+            return self._gate.problem("not_found", action=("Go to the app", f"{self._base}/"))
         methods, handler = found
         if request.method not in methods:
             allow = (b"allow", ", ".join(methods).encode())

@@ -10,7 +10,7 @@ from tests.servers.processes import wait_until
 
 def _bind_nothing() -> None:
     """Streamlit compares what it knows of two people: without the login id, and without claims, everybody is the same."""
-    facts.trust_login_header = lambda _: lambda: None
+    facts.trust_login_header = lambda *_: lambda: None
     facts.keep_trusting = lambda header: {header: facts.LOGIN_ID_KEY}
     facts.claims_cookies = lambda *_: ""
 

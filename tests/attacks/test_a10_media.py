@@ -25,7 +25,7 @@ def _run_for_everybody() -> None:
 
 
 def _plain_headers() -> None:
-    headers.HeaderRules.guarded = lambda _self, plain, _is_media: list(plain)
+    headers.HeaderRules.guarded = lambda _self, plain, _path: list(plain)
 
 
 DISARM = {

@@ -7,6 +7,7 @@ import pytest
 
 from st_auth.live import Live
 from st_auth.sessions import COOKIE_BYTES, Sessions, parse_cookie
+from st_auth.vault import decode_base64url
 from tests.web.inprocess import Browser, House
 
 
@@ -18,7 +19,8 @@ def _adopt() -> None:
         raw = parse_cookie(replaces) if replaces else None
         if raw is None:
             return begin(self, login, replaces=replaces, **more)
-        random, self._random = self._random, lambda n: raw.reveal() if n == COOKIE_BYTES else random(n)
+        brought = decode_base64url(replaces.reveal()[1:])
+        random, self._random = self._random, lambda n: brought if n == COOKIE_BYTES else random(n)
         try:
             self._vault.store.delete(self._vault.record_key(raw))
             return begin(self, login, **more)
