@@ -1,13 +1,13 @@
 """One provider as a client: begin → finish → logout URL. Asks through `http`, judges with `oauth`."""
 
-import threading
-from collections.abc import Callable, Mapping
-from typing import Any, Generic, TypeVar, cast
+from collections.abc import Mapping
+from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from st_auth.clock import SYSTEM, Clock
-from st_auth.errors import LoginRefused, StAuthError, Unavailable
+from st_auth.errors import LoginRefused
 from st_auth.http import Http, Text, json_of
+from st_auth.kept import Kept
 from st_auth.oauth import jwks
 from st_auth.oauth.authorization import Grant, authorization_request, judge_response, new_code_verifier, new_token
 from st_auth.oauth.id_token import Expectation, claims_of, judge_claims, judge_userinfo, merged, require_audience
@@ -21,13 +21,6 @@ from st_auth.secret import Secret
 
 __all__ = ["Client", "Login", "PendingLogin"]
 
-T = TypeVar("T")
-
-FRESH = 3600.0
-STALE = 24 * 3600.0
-COOL_DOWN = 5.0
-RENEWAL_COOL_DOWN = 60.0
-
 
 class Client:
     """One provider as a client; safe to share between threads.
@@ -39,8 +32,8 @@ class Client:
         self.provider = provider
         self._http = http
         self._clock = clock
-        self._metadata = _Kept(self._fetch_metadata, clock)
-        self._keys = _Kept(self._fetch_keys, clock)
+        self._metadata = Kept(self._fetch_metadata, clock)
+        self._keys = Kept(self._fetch_keys, clock)
 
     def metadata(self) -> Metadata:
         """Return the provider's metadata; raises `Unavailable` or `ProviderError`."""
@@ -179,68 +172,3 @@ def _with_query(url: str, parameters: Mapping[str, str]) -> str:
     parts = urlsplit(url)
     query = urlencode([*parse_qsl(parts.query, keep_blank_values=True), *parameters.items()])
     return urlunsplit(parts._replace(query=query))
-
-
-class _Kept(Generic[T]):
-    """One fetched value, kept: fresh for an hour, and up to a day while its source is down.
-
-    One thread fetches at a time. After a failure the source is left alone for five seconds.
-    """
-
-    def __init__(self, fetch: Callable[[], T], clock: Clock) -> None:
-        self._fetch = fetch
-        self._now = clock.monotonic
-        self._lock = threading.Lock()
-        self._value: tuple[T, float] | None = None
-        self._failure: tuple[StAuthError, float] | None = None
-        self._renewed_at: float | None = None
-
-    def get(self) -> T:
-        """Return the value, fetched where it must be; a caller who finds another one fetching takes the old value, if any."""
-        if (fresh := self._younger_than(FRESH)) is not None:
-            return fresh[0]
-        old = self._younger_than(STALE)
-        if not self._lock.acquire(blocking=old is None):
-            return cast("tuple[T]", old)[0]
-        try:
-            return (self._younger_than(FRESH) or (self._fetched_or(old),))[0]
-        finally:
-            self._lock.release()
-
-    def kept(self) -> T | None:
-        """Return the value if there is one that may be used; asks nobody."""
-        value = self._younger_than(STALE)
-        return value[0] if value else None
-
-    def renewed(self, unlike: T) -> T:
-        """Return a newer value than `unlike` if there is one; asks for it at most once a minute."""
-        with self._lock:
-            current = self._younger_than(STALE)
-            cooling = self._renewed_at is not None and self._now() - self._renewed_at < RENEWAL_COOL_DOWN
-            if current is not None and (current[0] is not unlike or cooling):
-                return current[0]
-            self._renewed_at = self._now()
-            return self._fetched()
-
-    def _younger_than(self, limit: float) -> tuple[T] | None:
-        value = self._value
-        return (value[0],) if value is not None and self._now() - value[1] < limit else None
-
-    def _fetched_or(self, old: tuple[T] | None) -> T:
-        try:
-            return self._fetched()
-        except Unavailable:
-            if old is None:
-                raise
-            return old[0]
-
-    def _fetched(self) -> T:
-        if self._failure is not None and self._now() - self._failure[1] < COOL_DOWN:
-            raise self._failure[0].with_traceback(None)
-        try:
-            value = self._fetch()
-        except StAuthError as error:
-            self._failure = (error, self._now())
-            raise
-        self._value, self._failure = (value, self._now()), None
-        return value

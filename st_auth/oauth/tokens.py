@@ -1,23 +1,20 @@
 """The token set: how to ask for it, how to judge the answer, and what a provider gave us for a person until when."""
 
-import base64
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from http import HTTPStatus
 from typing import Any
-from urllib.parse import parse_qsl, quote_plus
-
-from authlib.oauth2.rfc6749.parameters import prepare_token_request
 
 from st_auth.errors import LoginRefused, ProviderError, StAuthError
 from st_auth.oauth.authorization import Grant
+from st_auth.oauth.client_auth import ClientRequest, authenticated
 from st_auth.oauth.metadata import Metadata
 from st_auth.oauth.profile import Provider
 from st_auth.oauth.violations import printable, protocol_violation
 from st_auth.secret import Secret
 
-__all__ = ["TokenRequest", "TokenSet", "code_request", "judge_token_response"]
+__all__ = ["TokenSet", "code_request", "judge_token_response"]
 
 TOKEN_LIMIT = 16 * 1024
 LIFETIME_LIMIT = 10 * 366 * 86_400
@@ -43,48 +40,15 @@ class TokenSet:
         return self.expires_at is None or now + margin < self.expires_at
 
 
-@dataclass(frozen=True, slots=True)
-class TokenRequest:
-    """A form for the token endpoint and the headers that say who sends it. Holds secrets: `repr` shows none."""
-
-    form: Secret[str]
-    headers: Mapping[str, Secret[str]]
-
-    def pairs(self) -> list[tuple[str, str]]:
-        """Return the form as names and values, secrets in clear: for the wire only."""
-        return parse_qsl(self.form.reveal(), keep_blank_values=True)
-
-
-def code_request(grant: Grant, provider: Provider, metadata: Metadata) -> TokenRequest:
+def code_request(grant: Grant, provider: Provider, metadata: Metadata) -> ClientRequest:
     """Ask for tokens in exchange for a code (RFC 6749 section 4.1.3, RFC 7636 section 4.5)."""
-    form: dict[str, str] = {"code": grant.code.reveal(), "code_verifier": grant.code_verifier.reveal()}
-    form, headers = _authenticated(form, provider, metadata)
-    return TokenRequest(Secret(prepare_token_request("authorization_code", redirect_uri=grant.redirect_uri, **form)), headers)
-
-
-def _authenticated(form: dict[str, str], provider: Provider, metadata: Metadata) -> tuple[dict[str, str], dict[str, Secret[str]]]:
-    method = _auth_method(provider, metadata)
-    if provider.client_secret is None or method == "none":
-        return {**form, "client_id": provider.client_id}, {}
-    secret = provider.client_secret.reveal()
-    if method == "client_secret_post":
-        return {**form, "client_id": provider.client_id, "client_secret": secret}, {}
-    return form, {"Authorization": Secret("Basic " + _basic(provider.client_id, secret))}
-
-
-def _auth_method(provider: Provider, metadata: Metadata) -> str:
-    """Prefer what is configured, then Basic, which is what metadata that says nothing means (RFC 8414 section 2)."""
-    if provider.token_endpoint_auth_method:
-        return provider.token_endpoint_auth_method
-    offered = metadata.token_endpoint_auth_methods_supported
-    if "client_secret_post" in offered and "client_secret_basic" not in offered:
-        return "client_secret_post"
-    return "client_secret_basic"
-
-
-def _basic(client_id: str, secret: str) -> str:
-    """Return id and secret form-encoded, then base64 (RFC 6749 section 2.3.1)."""
-    return base64.b64encode(f"{quote_plus(client_id)}:{quote_plus(secret)}".encode()).decode()
+    form = {
+        "grant_type": "authorization_code",
+        "code": grant.code.reveal(),
+        "redirect_uri": grant.redirect_uri,
+        "code_verifier": grant.code_verifier.reveal(),
+    }
+    return authenticated(form, provider, metadata)
 
 
 def judge_token_response(status: int, answer: Mapping[str, Any], scopes: tuple[str, ...], now: datetime) -> TokenSet:

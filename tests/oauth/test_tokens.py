@@ -72,7 +72,7 @@ def test_a_client_without_secret_says_only_who_it_is():
 def test_a_request_shows_no_secret():
     request = code_request(GRANT, a_provider(token_endpoint_auth_method="client_secret_post"), METADATA)
 
-    assert "secret" not in repr(request).replace("Secret(***)", "")
+    assert "'secret'" not in repr(request)
     assert "c0de" not in repr(request)
 
 
