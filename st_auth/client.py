@@ -1,21 +1,39 @@
-"""One provider as a client: begin → finish → logout URL. Asks through `http`, judges with `oauth`."""
+"""One provider as a client: begin → finish → refresh → revoke → logout URL. Asks through `http`, judges with `oauth`."""
 
 from collections.abc import Mapping
+from http import HTTPStatus
 from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from st_auth.clock import SYSTEM, Clock
-from st_auth.errors import LoginRefused
+from st_auth.errors import LoginRefused, Unavailable
 from st_auth.http import Http, Text, json_of
 from st_auth.kept import Kept
 from st_auth.oauth import jwks
 from st_auth.oauth.authorization import Grant, authorization_request, judge_response, new_code_verifier, new_token
-from st_auth.oauth.id_token import Expectation, claims_of, judge_claims, judge_userinfo, merged, require_audience
+from st_auth.oauth.id_token import (
+    Expectation,
+    Identity,
+    claims_of,
+    judge_claims,
+    judge_refreshed_claims,
+    judge_userinfo,
+    merged,
+    require_audience,
+)
 from st_auth.oauth.login import Login, judge_login
 from st_auth.oauth.metadata import Metadata, judge_metadata
 from st_auth.oauth.pending import PendingLogin
 from st_auth.oauth.profile import Provider
-from st_auth.oauth.tokens import TokenSet, code_request, judge_token_response
+from st_auth.oauth.tokens import (
+    TokenSet,
+    code_request,
+    judge_refresh_response,
+    judge_token_response,
+    refresh_request,
+    refusal,
+    revocation_request,
+)
 from st_auth.oauth.violations import protocol_violation
 from st_auth.secret import Secret
 
@@ -78,6 +96,54 @@ class Client:
         id_claims = self._id_claims(tokens, grant, pending, metadata)
         userinfo = self._userinfo(tokens, str(id_claims["sub"]), metadata)
         return judge_login(self.provider, metadata.issuer, merged(id_claims, userinfo), tokens)
+
+    def refresh(self, tokens: TokenSet) -> TokenSet:
+        """Return fresh tokens for a refresh token; asks the token endpoint once (RFC 6749 section 6).
+
+        The old refresh token counts as used from here on. Raises `LoginRefused` when the grant is over, `ProviderError` or
+        `Unavailable`.
+        """
+        if tokens.refresh_token is None:
+            raise LoginRefused("There is no refresh token.", code="invalid_grant", hint="Log in again.")
+        metadata = self.metadata()
+        request = refresh_request(tokens.refresh_token, self.provider, metadata)
+        answer = self._http.post_form(metadata.token_endpoint, request.pairs(), headers=request.headers)
+        return judge_refresh_response(answer.status, answer.json, tokens, self._clock.now())
+
+    def judge_refreshed(self, before: TokenSet, after: TokenSet, who: tuple[str, str], claims: Mapping[str, Any]) -> Login:
+        """Return who the session is after a refresh: the claims of before, laid over by what the provider says now.
+
+        `who` is issuer and subject of the session.
+        Raises `ProviderError` when that is somebody else or not signed by the provider. Userinfo that cannot be had changes nothing.
+        """
+        metadata = self.metadata()
+        issuer, subject = who
+        fresh: dict[str, Any] = {}
+        if after.id_token is not None and after.id_token != before.id_token:
+            signed = jwks.parse_jws(after.id_token.reveal(), self.provider.algorithms)
+            identity = Identity(issuer, self.provider.client_id, subject, claims.get("auth_time"))
+            now, access = self._clock.now(), after.access_token
+            fresh = judge_refreshed_claims(self._verified(signed), identity, access_token=access, algorithm=signed.algorithm, now=now)
+        try:
+            userinfo = self._userinfo(after, subject, metadata)
+        except Unavailable:
+            userinfo = {}
+        return judge_login(self.provider, issuer, {**claims, **merged(fresh, userinfo)}, after)
+
+    def revoke(self, tokens: TokenSet) -> bool:
+        """Ask the provider to forget a grant (RFC 7009): the refresh token, which ends the grant, or else the access token.
+
+        False if it has no address for that. Raises `ProviderError` or `Unavailable`.
+        """
+        metadata = self.metadata()
+        if metadata.revocation_endpoint is None:
+            return False
+        token, kind = (tokens.refresh_token, "refresh_token") if tokens.refresh_token else (tokens.access_token, "access_token")
+        request = revocation_request(token, kind, self.provider, metadata)
+        answer = self._http.post_form(metadata.revocation_endpoint, request.pairs(), headers=request.headers, may_be_empty=True)
+        if answer.status != HTTPStatus.OK:
+            raise refusal("The provider did not revoke the token.", answer.json)
+        return True
 
     def logout_url(
         self, *, id_token: Secret[str] | None, logout_hint: str | None, post_logout_redirect_uri: str | None, state: str | None

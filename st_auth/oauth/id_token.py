@@ -13,7 +13,7 @@ from st_auth.oauth.strict_json import parse_object
 from st_auth.oauth.violations import protocol_violation
 from st_auth.secret import Secret
 
-__all__ = ["Expectation", "claims_of", "judge_claims", "judge_userinfo", "merged", "require_audience"]
+__all__ = ["Expectation", "Identity", "claims_of", "judge_claims", "judge_refreshed_claims", "judge_userinfo", "merged", "require_audience"]
 
 LEEWAY = 60
 AGE_LIMIT = 10 * 60
@@ -74,6 +74,35 @@ def judge_claims(payload: bytes, expected: Expectation, now: datetime) -> dict[s
         _require_hash(claims, "c_hash", expected.code, expected.algorithm)
     if expected.max_age is not None:
         _require_recent_login(claims, expected.max_age, int(now.timestamp()))
+    return {name: value for name, value in claims.items() if name not in _NEVER_KEPT}
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who a session is: what a refreshed ID token may not differ from."""
+
+    issuer: str
+    client_id: str
+    subject: str
+    auth_time: object = None
+
+
+def judge_refreshed_claims(payload: bytes, who: Identity, *, access_token: Secret[str], algorithm: str, now: datetime) -> dict[str, Any]:
+    """Return the claims of the verified ID token that came with a refresh, or raise `ProviderError` (Core 1.0 section 12.2).
+
+    It is about the same person, from the same issuer and for us. Its `auth_time` is that of the login, where both tell one; a
+    `nonce` proves nothing here and is not looked at.
+    """
+    claims = claims_of(payload)
+    if claims.get("iss") != who.issuer:
+        raise protocol_violation("iss", "the issuer of the session")
+    if claims.get("sub") != who.subject:
+        raise protocol_violation("sub", "the subject of the session")
+    require_audience(claims, who.client_id)
+    _require_times(claims, int(now.timestamp()))
+    _require_hash(claims, "at_hash", access_token, algorithm)
+    if None not in (who.auth_time, claims.get("auth_time")) and claims["auth_time"] != who.auth_time:
+        raise protocol_violation("auth_time", "the time of the login")
     return {name: value for name, value in claims.items() if name not in _NEVER_KEPT}
 
 

@@ -70,6 +70,10 @@ ENDINGS: Mapping[str, Ending] = MappingProxyType(
             icon="clock",
         ),
         "ended": Ending("Your login was ended", "It was ended in another place: by your company's login, by an administrator, or by you."),
+        "grant_expired": Ending(
+            "Time to log in again", "Your company's login does not renew this login any more. That happens after a while.", icon="clock"
+        ),
+        "not_allowed": Ending("You may not use this app any more", "Your account has changed, and it is no longer among those that may."),
         "replaced": Ending("You logged in again", "A newer login in this browser took the place of this one."),
         "renewed": Ending("You logged in again", "A newer login in this browser took the place of this one."),
         "too_many": Ending(

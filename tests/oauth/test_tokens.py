@@ -129,7 +129,8 @@ def test_a_token_is_fresh_until_a_minute_before_its_end():
 
     assert tokens.is_fresh(NOW + timedelta(minutes=58))
     assert not tokens.is_fresh(NOW + timedelta(minutes=59))
-    assert tokens.is_fresh(NOW + timedelta(minutes=59), margin=timedelta(0))
+    assert tokens.is_valid(NOW + timedelta(minutes=59))
+    assert not tokens.is_valid(NOW + timedelta(minutes=60))
 
 
 @pytest.mark.parametrize("name", ["access_token", "refresh_token", "id_token"])

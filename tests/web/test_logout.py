@@ -96,7 +96,7 @@ def test_while_the_store_is_down_the_session_ends_here_and_the_store_is_told_lat
 
     assert answer.location == "/auth/ended?why=logout"
     assert house.live == []
-    assert list(house.core.live.unfinished.values()) == ["logout"]
+    assert [why for _, why in house.core.live.unfinished.values()] == ["logout"]
 
 
 def test_a_landing_that_is_configured_brings_the_browser_back_to_a_page_of_ours(build_house):
