@@ -22,7 +22,10 @@ class Metadata:
     userinfo_endpoint: str | None = None
     end_session_endpoint: str | None = None
     revocation_endpoint: str | None = None
+    pushed_authorization_request_endpoint: str | None = None
+    require_pushed_authorization_requests: bool = False
     token_endpoint_auth_methods_supported: tuple[str, ...] = ()
+    token_endpoint_auth_signing_alg_values_supported: tuple[str, ...] = ()
     authorization_response_iss_parameter_supported: bool = False
 
 
@@ -36,7 +39,10 @@ def judge_metadata(document: Mapping[str, Any], provider: Provider) -> Metadata:
         userinfo_endpoint=_optional_endpoint(document, "userinfo_endpoint"),
         end_session_endpoint=_optional_endpoint(document, "end_session_endpoint"),
         revocation_endpoint=_optional_endpoint(document, "revocation_endpoint"),
+        pushed_authorization_request_endpoint=_optional_endpoint(document, "pushed_authorization_request_endpoint"),
+        require_pushed_authorization_requests=_flag(document, "require_pushed_authorization_requests"),
         token_endpoint_auth_methods_supported=_strings(document, "token_endpoint_auth_methods_supported"),
+        token_endpoint_auth_signing_alg_values_supported=_strings(document, "token_endpoint_auth_signing_alg_values_supported"),
         authorization_response_iss_parameter_supported=_flag(document, "authorization_response_iss_parameter_supported"),
     )
 

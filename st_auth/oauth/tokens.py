@@ -11,7 +11,8 @@ from st_auth.oauth.authorization import Grant
 from st_auth.oauth.client_auth import ClientRequest, authenticated
 from st_auth.oauth.metadata import Metadata
 from st_auth.oauth.profile import Provider
-from st_auth.oauth.violations import printable, protocol_violation
+from st_auth.oauth.resource import resource_parameters
+from st_auth.oauth.violations import hint_of, printable, protocol_violation
 from st_auth.secret import Secret
 
 __all__ = ["TokenSet", "code_request", "judge_token_response"]
@@ -40,15 +41,15 @@ class TokenSet:
         return self.expires_at is None or now + margin < self.expires_at
 
 
-def code_request(grant: Grant, provider: Provider, metadata: Metadata) -> ClientRequest:
-    """Ask for tokens in exchange for a code (RFC 6749 section 4.1.3, RFC 7636 section 4.5)."""
+def code_request(grant: Grant, provider: Provider, metadata: Metadata, now: datetime) -> ClientRequest:
+    """Ask for tokens in exchange for a code (RFC 6749 section 4.1.3, RFC 7636 section 4.5, RFC 8707 section 2.2)."""
     form = {
         "grant_type": "authorization_code",
         "code": grant.code.reveal(),
         "redirect_uri": grant.redirect_uri,
         "code_verifier": grant.code_verifier.reveal(),
     }
-    return authenticated(form, provider, metadata)
+    return authenticated([*form.items(), *resource_parameters(provider)], provider, metadata, now)
 
 
 def judge_token_response(status: int, answer: Mapping[str, Any], scopes: tuple[str, ...], now: datetime) -> TokenSet:
@@ -79,9 +80,9 @@ def _refusal(answer: Mapping[str, Any]) -> StAuthError:
     error = printable(answer.get("error"))
     if error == "invalid_grant":
         return LoginRefused("The provider did not take the code, or took it before.", code="invalid_grant", hint="Log in again.")
-    hint = "Check client_id, client_secret and token_endpoint_auth_method." if error in ("invalid_client", "unauthorized_client") else ""
     description = printable(answer.get("error_description"))
-    return ProviderError("The provider refused the token request.", code="request_refused", error=error, description=description, hint=hint)
+    message = "The provider refused the token request."
+    return ProviderError(message, code="request_refused", error=error, description=description, hint=hint_of(error))
 
 
 def _token(answer: Mapping[str, Any], name: str) -> Secret[str] | None:

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from st_auth.errors import LoginRefused, ProviderError, StAuthError, Unavailable
-from st_auth.oauth.authorization import authorization_request, judge_response, new_code_verifier, new_token
+from st_auth.oauth.authorization import authorization_parameters, authorization_url, judge_response, new_code_verifier, new_token
 from tests.oauth.given import METADATA, NOW, PENDING, a_provider, with_iss_advertised
 
 ISS = "https://issuer.example"
@@ -14,6 +14,10 @@ ISS = "https://issuer.example"
 
 def asked(url):
     return {name: values[0] for name, values in parse_qs(urlsplit(url).query, keep_blank_values=True).items()}
+
+
+def authorization_request(metadata, provider, pending, **asked):
+    return authorization_url(metadata, authorization_parameters(provider, pending, **asked))
 
 
 def judge(metadata=METADATA, pending=PENDING, now=NOW, **parameters):

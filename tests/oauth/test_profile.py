@@ -136,7 +136,7 @@ class TestNative:
             ({"response_type": "code id_token"}, "response_type"),
             ({"scope": "email"}, "scope"),
             ({"scope": ["openid"]}, "scope"),
-            ({"token_endpoint_auth_method": "private_key_jwt"}, "token_endpoint_auth_method"),
+            ({"token_endpoint_auth_method": "client_secret_jwt"}, "token_endpoint_auth_method"),
             ({"scopes": "openid"}, "scopes"),
         ],
     )
@@ -146,7 +146,7 @@ class TestNative:
     def test_client_kwargs_unknown_to_us_are_let_be(self):
         assert resolve("a", {**NATIVE, "client_kwargs": {"xyzzy": 1}}, file="f")
 
-    @pytest.mark.parametrize(("key", "value"), [("client_kwargs", "x"), ("authorize_params", ["x"]), ("authorize_params", {"a": 1})])
+    @pytest.mark.parametrize(("key", "value"), [("client_kwargs", "x"), ("authorize_params", ["x"]), ("authorize_params", {"a": 1.5})])
     def test_tables_must_be_tables(self, key, value):
         assert f"auth.google.{key}" in problems({**NATIVE, key: value})
 
@@ -311,7 +311,7 @@ class TestFiles:
             "algorithms = []",
             "public = 1",
             'email_is_verified = "sometimes"',
-            'token_endpoint_auth_method = "private_key_jwt"',
+            'token_endpoint_auth_method = "client_secret_jwt"',
             'logout_landing = "home"',
         ],
     )

@@ -22,7 +22,7 @@ def judge(status=200, **changes):
 
 
 def test_the_request_holds_code_verifier_and_the_same_redirect_uri():
-    form = dict(code_request(GRANT, a_provider(), METADATA).pairs())
+    form = dict(code_request(GRANT, a_provider(), METADATA, NOW).pairs())
 
     assert form == {
         "grant_type": "authorization_code",
@@ -35,7 +35,7 @@ def test_the_request_holds_code_verifier_and_the_same_redirect_uri():
 def test_rp04_basic_is_the_default_and_both_halves_are_form_encoded():
     provider = a_provider(client_id="a:b c", client_secret=Secret("p%+/é"))
 
-    header = code_request(GRANT, provider, METADATA).headers["Authorization"].reveal()
+    header = code_request(GRANT, provider, METADATA, NOW).headers["Authorization"].reveal()
 
     assert base64.b64decode(header.removeprefix("Basic ")) == b"a%3Ab+c:p%25%2B%2F%C3%A9"
 
@@ -54,7 +54,7 @@ def test_rp04_basic_is_the_default_and_both_halves_are_form_encoded():
 def test_the_configuration_decides_how_we_authenticate_then_the_metadata(configured, offered, expected):
     provider = a_provider(token_endpoint_auth_method=configured)
 
-    request = code_request(GRANT, provider, replace(METADATA, token_endpoint_auth_methods_supported=offered))
+    request = code_request(GRANT, provider, replace(METADATA, token_endpoint_auth_methods_supported=offered), NOW)
 
     form = dict(request.pairs())
     assert ("Authorization" in request.headers) == (expected == "basic")
@@ -63,14 +63,14 @@ def test_the_configuration_decides_how_we_authenticate_then_the_metadata(configu
 
 
 def test_a_client_without_secret_says_only_who_it_is():
-    request = code_request(GRANT, a_provider(client_secret=None), METADATA)
+    request = code_request(GRANT, a_provider(client_secret=None), METADATA, NOW)
 
     assert dict(request.pairs())["client_id"] == "app"
     assert not request.headers
 
 
 def test_a_request_shows_no_secret():
-    request = code_request(GRANT, a_provider(token_endpoint_auth_method="client_secret_post"), METADATA)
+    request = code_request(GRANT, a_provider(token_endpoint_auth_method="client_secret_post"), METADATA, NOW)
 
     assert "'secret'" not in repr(request)
     assert "c0de" not in repr(request)
