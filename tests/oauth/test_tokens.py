@@ -32,6 +32,20 @@ def test_the_request_holds_code_verifier_and_the_same_redirect_uri():
     }
 
 
+def test_res01_bcp11_the_token_request_repeats_the_resources():
+    pairs = code_request(GRANT, a_provider(resource=("https://api.acme.com", "urn:snowflake")), METADATA, NOW).pairs()
+
+    assert [value for name, value in pairs if name == "resource"] == ["https://api.acme.com", "urn:snowflake"]
+
+
+def test_res02_a_resource_that_the_token_endpoint_does_not_know_is_refused_with_a_hint():
+    with pytest.raises(ProviderError) as caught:
+        judge(400, error="invalid_target")
+
+    assert (caught.value.code, caught.value.error) == ("request_refused", "invalid_target")
+    assert "resource" in caught.value.hint
+
+
 def test_rp04_basic_is_the_default_and_both_halves_are_form_encoded():
     provider = a_provider(client_id="a:b c", client_secret=Secret("p%+/é"))
 
