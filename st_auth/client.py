@@ -1,16 +1,22 @@
 """One provider as a client: begin → finish → refresh → revoke → logout URL. Asks through `http`, judges with `oauth`."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
 from typing import Any
-from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
 from st_auth.clock import SYSTEM, Clock
 from st_auth.errors import LoginRefused, Unavailable
 from st_auth.http import Http, Text, json_of
 from st_auth.kept import Kept
 from st_auth.oauth import jwks
-from st_auth.oauth.authorization import Grant, authorization_request, judge_response, new_code_verifier, new_token
+from st_auth.oauth.authorization import (
+    Grant,
+    authorization_parameters,
+    authorization_url,
+    judge_response,
+    new_code_verifier,
+    new_token,
+)
 from st_auth.oauth.id_token import (
     Expectation,
     Identity,
@@ -25,6 +31,7 @@ from st_auth.oauth.login import Login, judge_login
 from st_auth.oauth.metadata import Metadata, judge_metadata
 from st_auth.oauth.pending import PendingLogin
 from st_auth.oauth.profile import Provider
+from st_auth.oauth.pushed import is_pushed, judge_pushed, pushed_request, pushed_url
 from st_auth.oauth.tokens import (
     TokenSet,
     code_request,
@@ -34,6 +41,7 @@ from st_auth.oauth.tokens import (
     refusal,
     revocation_request,
 )
+from st_auth.oauth.urls import with_query
 from st_auth.oauth.violations import protocol_violation
 from st_auth.secret import Secret
 
@@ -64,10 +72,16 @@ class Client:
         *,
         prompt: str | None = None,
         max_age: int | None = None,
+        acr: tuple[str, ...] = (),
         login_hint: str | None = None,
         login_id: str = "",
     ) -> tuple[str, PendingLogin]:
-        """Return the URL that the browser is sent to, and what must be sealed meanwhile."""
+        """Return the URL that the browser is sent to, and what must be sealed meanwhile.
+
+        The answer is held to `max_age` (seconds since the person showed who they are) and to `acr` (how: one of these),
+        which are the configured ones where none are given. Asks the provider where requests are pushed.
+        Raises `ProviderError` or `Unavailable`.
+        """
         metadata = self.metadata()
         pending = PendingLogin(
             provider=self.provider.name,
@@ -80,8 +94,12 @@ class Client:
             login_id=login_id,
             max_age=self._max_age() if max_age is None else max_age,
             created_at=self._clock.now(),
+            acr=acr or self._acr(),
         )
-        return authorization_request(metadata, self.provider, pending, prompt=prompt, login_hint=login_hint), pending
+        asked = authorization_parameters(self.provider, pending, prompt=prompt, login_hint=login_hint)
+        if is_pushed(self.provider, metadata):
+            return self._push(asked, metadata), pending
+        return authorization_url(metadata, asked), pending
 
     def finish(self, pending: PendingLogin, query: str) -> Login:
         """Return who logged in, from the raw query string of the callback.
@@ -106,7 +124,7 @@ class Client:
         if tokens.refresh_token is None:
             raise LoginRefused("There is no refresh token.", code="invalid_grant", hint="Log in again.")
         metadata = self.metadata()
-        request = refresh_request(tokens.refresh_token, self.provider, metadata)
+        request = refresh_request(tokens.refresh_token, self.provider, metadata, self._clock.now())
         answer = self._http.post_form(metadata.token_endpoint, request.pairs(), headers=request.headers)
         return judge_refresh_response(answer.status, answer.json, tokens, self._clock.now())
 
@@ -139,7 +157,7 @@ class Client:
         if metadata.revocation_endpoint is None:
             return False
         token, kind = (tokens.refresh_token, "refresh_token") if tokens.refresh_token else (tokens.access_token, "access_token")
-        request = revocation_request(token, kind, self.provider, metadata)
+        request = revocation_request(token, kind, self.provider, metadata, self._clock.now())
         answer = self._http.post_form(metadata.revocation_endpoint, request.pairs(), headers=request.headers, may_be_empty=True)
         if answer.status != HTTPStatus.OK:
             raise refusal("The provider did not revoke the token.", answer.json)
@@ -164,7 +182,7 @@ class Client:
             "post_logout_redirect_uri": post_logout_redirect_uri,
             "state": state if post_logout_redirect_uri else None,
         }
-        return _with_query(metadata.end_session_endpoint, {name: value for name, value in parameters.items() if value})
+        return with_query(metadata.end_session_endpoint, [(name, value) for name, value in parameters.items() if value])
 
     def close(self) -> None:
         """Close the connections to the provider."""
@@ -175,6 +193,16 @@ class Client:
         configured = self.provider.authorization_parameters.get("max_age", "")
         return int(configured) if configured.isascii() and configured.isdigit() else None
 
+    def _acr(self) -> tuple[str, ...]:
+        """Return the `acr_values` that the configuration asks for, so that the answer is held to them."""
+        return tuple(self.provider.authorization_parameters.get("acr_values", "").split())
+
+    def _push(self, asked: Sequence[tuple[str, str]], metadata: Metadata) -> str:
+        """Push the authorization request, once, and return the URL that stands for it."""
+        endpoint, request = pushed_request(asked, self.provider, metadata, self._clock.now())
+        answer = self._http.post_form(endpoint, request.pairs(), headers=request.headers, created=True)
+        return pushed_url(metadata, self.provider, judge_pushed(answer.status, answer.json))
+
     def _fetch_metadata(self) -> Metadata:
         return judge_metadata(self._http.get_json(self.provider.metadata_url), self.provider)
 
@@ -182,7 +210,7 @@ class Client:
         return jwks.judge_jwks(self._http.get_json(self.metadata().jwks_uri))
 
     def _exchange(self, grant: Grant, metadata: Metadata) -> TokenSet:
-        request = code_request(grant, self.provider, metadata)
+        request = code_request(grant, self.provider, metadata, self._clock.now())
         answer = self._http.post_form(metadata.token_endpoint, request.pairs(), headers=request.headers)
         return judge_token_response(answer.status, answer.json, self.provider.scopes, self._clock.now())
 
@@ -198,6 +226,7 @@ class Client:
             access_token=tokens.access_token,
             code=grant.code,
             max_age=pending.max_age,
+            acr=pending.acr,
         )
         return judge_claims(self._verified(signed), expected, self._clock.now())
 
@@ -212,7 +241,8 @@ class Client:
         return payload
 
     def _userinfo(self, tokens: TokenSet, subject: str, metadata: Metadata) -> dict[str, Any]:
-        if metadata.userinfo_endpoint is None:
+        """Ask for userinfo, where there is one and the access token is not meant for other APIs alone (RFC 8707 section 2)."""
+        if metadata.userinfo_endpoint is None or self.provider.resource:
             return {}
         answer = self._http.get_text(metadata.userinfo_endpoint, bearer=tokens.access_token)
         claims = self._signed_userinfo(answer, metadata) if answer.media_type == "application/jwt" else json_of(answer)
@@ -232,9 +262,3 @@ def _require_ours(pending: PendingLogin, provider: str, issuer: str) -> None:
     if (pending.provider, pending.issuer) != (provider, issuer):
         message = "This attempt to log in began at another provider."
         raise LoginRefused(message, code="response_mismatch", parameter="issuer", hint="Log in again.")
-
-
-def _with_query(url: str, parameters: Mapping[str, str]) -> str:
-    parts = urlsplit(url)
-    query = urlencode([*parse_qsl(parts.query, keep_blank_values=True), *parameters.items()])
-    return urlunsplit(parts._replace(query=query))

@@ -106,7 +106,7 @@ def parse(secrets: Mapping[str, Any], host: Host, env: Mapping[str, str] = os.en
     reader = Reader(own if isinstance(own, Mapping) else {})
     if not isinstance(own, Mapping):
         reader.wrong("st_auth", "is not a table", "write [st_auth] on a line of its own, and its keys below")
-    providers = _providers(auth, reader)
+    providers = _providers(auth, host, reader)
     is_dev = any(section.get("profile") == "dev" for section in (auth, *auth.values()) if isinstance(section, Mapping))
     redirect_uri = _redirect_uri(auth, host, is_dev, reader)
     parts = urlsplit(redirect_uri)
@@ -149,12 +149,12 @@ def _no_auth() -> Problem:
     )
 
 
-def _providers(auth: Mapping[str, Any], reader: Reader) -> dict[str, Provider]:
+def _providers(auth: Mapping[str, Any], host: Host, reader: Reader) -> dict[str, Provider]:
     """Each [auth.NAME], and [auth] itself where it holds a client, as a Provider."""
     sections = {
         name: section
         for name, section in auth.items()
-        if isinstance(section, Mapping) and name not in ("client_kwargs", "authorize_params")
+        if isinstance(section, Mapping) and name not in ("client_kwargs", "authorize_params", "authorization_parameters")
     }
     own = {key: value for key, value in auth.items() if key not in _SHARED_AUTH_KEYS and key not in sections}
     if own.keys() & {"client_id", "profile", "server_metadata_url"}:
@@ -164,7 +164,7 @@ def _providers(auth: Mapping[str, Any], reader: Reader) -> dict[str, Provider]:
     providers = {}
     for name, section in sections.items():
         try:
-            providers[name] = resolve(name, section, file=SECRETS)
+            providers[name] = resolve(name, section, file=SECRETS, folder=host.folder / ".streamlit")
         except ConfigError as error:
             reader.problems.extend(error.problems)
     return providers

@@ -45,7 +45,7 @@ _PROTOCOL = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Expectation:
-    """What an ID token must agree with. `max_age` in seconds, where the request had one; `code` where there was one."""
+    """What an ID token must agree with. `max_age` in seconds and `acr`, where the request had them; `code` where there was one."""
 
     issuer: str
     client_id: str
@@ -54,6 +54,7 @@ class Expectation:
     access_token: Secret[str]
     code: Secret[str] | None = None
     max_age: int | None = None
+    acr: tuple[str, ...] = ()
 
 
 def judge_claims(payload: bytes, expected: Expectation, now: datetime) -> dict[str, Any]:
@@ -74,6 +75,9 @@ def judge_claims(payload: bytes, expected: Expectation, now: datetime) -> dict[s
         _require_hash(claims, "c_hash", expected.code, expected.algorithm)
     if expected.max_age is not None:
         _require_recent_login(claims, expected.max_age, int(now.timestamp()))
+    if expected.acr and claims.get("acr") not in expected.acr:
+        hint = "The provider did not log the person in as strongly as acr_values asks, or does not say so."
+        raise protocol_violation("acr", "one of those that were asked for", hint=hint)
     return {name: value for name, value in claims.items() if name not in _NEVER_KEPT}
 
 

@@ -2,13 +2,25 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Literal, cast
 
 from st_auth.errors import ConfigError, Problem
 from st_auth.oauth.algorithms import ALGORITHMS
-from st_auth.oauth.profile_file import AUTH_METHODS, EMAIL_RULES, LANDINGS, Profile, fill, load_profile, nearest, profile_of_host
-from st_auth.oauth.urls import DISCOVERY_SUFFIX, discovery_url, host_of, is_secure
+from st_auth.oauth.client_key import ClientKey, read_client_key
+from st_auth.oauth.profile_file import (
+    AUTH_METHODS,
+    EMAIL_RULES,
+    KEY_METHOD,
+    LANDINGS,
+    Profile,
+    fill,
+    load_profile,
+    nearest,
+    profile_of_host,
+)
+from st_auth.oauth.urls import DISCOVERY_SUFFIX, discovery_url, host_of, is_absolute_uri, is_secure
 from st_auth.secret import Secret
 
 __all__ = ["Provider", "load_profile", "resolve"]
@@ -24,6 +36,8 @@ class Provider:
     `profile` is empty for a section in Streamlit's own form, `issuer` is None where the metadata's address stands for it.
     `claims` maps our names (name, email, groups) to the provider's. `public` says that anybody can have an account there.
     `algorithms` are those an ID token may be signed with; never `none`, never HMAC.
+    `client_key` stands in the place of `client_secret`; `resource` are the APIs that tokens are asked for;
+    `pushed_authorization_requests` is None where the provider's metadata decides.
     """
 
     name: str
@@ -42,15 +56,20 @@ class Provider:
     email_is_verified: EmailRule = "claim"
     logout_wants_id_token: bool = False
     logout_landing: Landing = "configured"
+    client_key: ClientKey | None = None
+    resource: tuple[str, ...] = ()
+    pushed_authorization_requests: bool | None = None
 
 
 _NATIVE = (
     *("client_id", "client_secret", "server_metadata_url", "client_kwargs", "issuer", "authorize_params", "label"),
-    *("email_is_verified", "logout_landing"),
+    *("email_is_verified", "logout_landing", "authorization_parameters"),
+    *("client_key", "client_key_id", "resource", "pushed_authorization_requests"),
 )
 _PROFILED = (
     *("profile", "label", "client_id", "client_secret", "scopes", "prompt", "authorization_parameters"),
     *("token_endpoint_auth_method", "claims", "email_is_verified", "logout_landing"),
+    *("client_key", "client_key_id", "resource", "pushed_authorization_requests"),
 )
 _ELSEWHERE = ("redirect_uri", "cookie_secret", "expose_tokens", "post_logout_redirect_uri", "personas")  # read by st_auth.config
 _AUTHLIB = (  # keys that Authlib takes and that change nothing here
@@ -68,18 +87,20 @@ _OURS = frozenset(
     (
         *("response_type", "response_mode", "client_id", "redirect_uri", "scope", "state", "nonce"),
         *("code_challenge", "code_challenge_method", "request", "request_uri"),
+        *("client_secret", "client_assertion", "client_assertion_type", "resource"),
     )
 )
 _NOT_SECURE = "is not an https URL (http is for loopback only)"
 _DEFAULT_CLAIMS = {"name": "name", "email": "email", "groups": "groups"}
 
 
-def resolve(section_name: str, section: Mapping[str, Any], *, file: str) -> Provider:
+def resolve(section_name: str, section: Mapping[str, Any], *, file: str, folder: Path = Path()) -> Provider:
     """Return the provider that a section of `[auth]` describes, or raise `ConfigError` with all that is wrong in it.
 
     `section_name` is "default" for keys that stand in `[auth]` itself. A section without `profile` means what `st.login` makes of it.
+    `client_key` is read here; its path is relative to `folder`, where `file` stands.
     """
-    reader = _Reader(section_name, section, file)
+    reader = _Reader(section_name, section, file, folder)
     provider = _from_profile(reader) if "profile" in section else _native(reader)
     if reader.problems or provider is None:
         raise ConfigError(reader.problems)
@@ -89,8 +110,8 @@ def resolve(section_name: str, section: Mapping[str, Any], *, file: str) -> Prov
 class _Reader:
     """Reads typed values out of one section and keeps what is wrong with them."""
 
-    def __init__(self, name: str, section: Mapping[str, Any], file: str) -> None:
-        self.name, self.section, self.file = name, section, file
+    def __init__(self, name: str, section: Mapping[str, Any], file: str, folder: Path) -> None:
+        self.name, self.section, self.file, self.folder = name, section, file, folder
         self.problems: list[Problem] = []
 
     def wrong(self, key: str, what: str, mend: str) -> None:
@@ -108,11 +129,12 @@ class _Reader:
         return value
 
     def table(self, key: str) -> dict[str, str]:
+        """Read a table of strings; a whole number, such as a max_age, is taken as one."""
         value = self.section.get(key, {})
-        if not isinstance(value, Mapping) or not all(isinstance(k, str) and isinstance(v, str) for k, v in value.items()):
+        if not isinstance(value, Mapping) or not all(isinstance(k, str) and type(v) in (str, int) for k, v in value.items()):
             self.wrong(key, "is not a table of strings", f'Write it as {key} = {{ name = "value" }}.')
             return {}
-        return dict(value)
+        return {name: str(item) for name, item in value.items()}
 
     def choice(self, key: str, choices: tuple[str, ...], default: str) -> str:
         value = self.section.get(key, default)
@@ -134,10 +156,28 @@ class _Reader:
                 close = nearest(key, known)
                 self.wrong(key, "is not a known key", f'Did you mean "{close}"?' if close else "Remove it.")
 
+    def flag(self, key: str) -> bool | None:
+        value = self.section.get(key)
+        if value is not None and not isinstance(value, bool):
+            self.wrong(key, "is neither true nor false", "Write true or false, without quotes.")
+            return None
+        return value
+
+    def resource(self) -> tuple[str, ...]:
+        """Read one URI or a list of them (RFC 8707 section 2)."""
+        value = self.section.get("resource", [])
+        uris = [value] if isinstance(value, str) else value
+        if not isinstance(uris, list | tuple) or not all(isinstance(uri, str) and is_absolute_uri(uri) for uri in uris):
+            self.wrong("resource", "is not an absolute URI without fragment, nor a list of them", "Copy it from the API's documentation.")
+            return ()
+        return tuple(dict.fromkeys(uris))
+
     def parameters(self, key: str, values: Mapping[str, str]) -> dict[str, str]:
-        """Refuse authorization parameters that would replace those we answer for."""
+        """Refuse authorization parameters that would replace those we answer for, and a max_age that no answer could be held to."""
         for name in sorted(_OURS & values.keys()):
             self.wrong(f"{key}.{name}", "is set by st_auth itself", "Remove it.")
+        if not (age := values.get("max_age", "0") or "0").isdecimal() or not age.isascii():
+            self.wrong(f"{key}.max_age", "is not a whole number of seconds", "Write it like max_age = 3600.")
         return {name: value for name, value in values.items() if value and name not in _OURS}
 
 
@@ -154,7 +194,10 @@ def _native(reader: _Reader) -> Provider | None:
     kwargs = _client_kwargs(reader)
     host = host_of(url)
     known = profile_of_host(host)
-    parameters = {"prompt": "select_account", **{k: kwargs[k] for k in _SENT if k in kwargs}, **reader.table("authorize_params")}
+    sent = {**{k: kwargs[k] for k in _SENT if k in kwargs}, **reader.table("authorize_params"), **reader.table("authorization_parameters")}
+    place = "authorize_params" if "authorize_params" in reader.section else "authorization_parameters"
+    method = kwargs.get("token_endpoint_auth_method")
+    key = _client_key(reader, "client_kwargs.token_endpoint_auth_method", method, method)
     return Provider(
         name=reader.name,
         label=reader.text("label") or _label(reader.name, known, host),
@@ -164,13 +207,16 @@ def _native(reader: _Reader) -> Provider | None:
         client_id=client_id,
         client_secret=Secret(secret) if secret else None,
         scopes=tuple(dict.fromkeys(kwargs.get("scope", "openid email profile").split())),
-        authorization_parameters=MappingProxyType(reader.parameters("authorize_params", parameters)),
-        token_endpoint_auth_method=kwargs.get("token_endpoint_auth_method"),
+        authorization_parameters=MappingProxyType(reader.parameters(place, {"prompt": "select_account", **sent})),
+        token_endpoint_auth_method=method,
         claims=MappingProxyType({**_DEFAULT_CLAIMS, **(known.claims if known else {})}),
         public=known is not None and known.public,
         email_is_verified=cast("EmailRule", reader.choice("email_is_verified", EMAIL_RULES, known.email_is_verified if known else "claim")),
         logout_wants_id_token=known is not None and known.logout_wants_id_token,
         logout_landing=cast("Landing", reader.choice("logout_landing", LANDINGS, known.logout_landing if known else "redirect_uri")),
+        client_key=key,
+        resource=reader.resource(),
+        pushed_authorization_requests=reader.flag("pushed_authorization_requests"),
     )
 
 
@@ -250,7 +296,8 @@ def _from_profile(reader: _Reader) -> Provider | None:
         reader.wrong("scopes", "lacks openid", 'Add "openid".')
     secret = reader.text("client_secret", default=profile.client_secret)
     method = reader.choice("token_endpoint_auth_method", ("", *AUTH_METHODS), profile.token_endpoint_auth_method)
-    if not secret and method != "none":
+    key = _client_key(reader, "token_endpoint_auth_method", reader.section.get("token_endpoint_auth_method"), method)
+    if not secret and method not in ("none", KEY_METHOD) and not reader.section.get("client_key"):
         reader.wrong("client_secret", "is missing", "Copy it from the provider's console.")
     return Provider(
         name=reader.name,
@@ -269,7 +316,31 @@ def _from_profile(reader: _Reader) -> Provider | None:
         email_is_verified=cast("EmailRule", reader.choice("email_is_verified", EMAIL_RULES, profile.email_is_verified)),
         logout_wants_id_token=profile.logout_wants_id_token,
         logout_landing=cast("Landing", reader.choice("logout_landing", LANDINGS, profile.logout_landing)),
+        client_key=key,
+        resource=reader.resource(),
+        pushed_authorization_requests=reader.flag("pushed_authorization_requests"),
     )
+
+
+def _client_key(reader: _Reader, place: str, said: object, method: str | None) -> ClientKey | None:
+    """Read the file that `client_key` names. Nothing may stand beside it that would authenticate the client in another way.
+
+    `said` is the method that stands at `place` in the section, `method` the one that holds without a key.
+    """
+    name, kid = reader.text("client_key"), reader.text("client_key_id")
+    if not name:
+        if method == KEY_METHOD:
+            reader.wrong("client_key", "is missing", f"Name the file of the private key, which {KEY_METHOD} needs.")
+        return None
+    if reader.section.get("client_secret"):
+        reader.wrong("client_key", "stands beside client_secret", "Keep one of them: the key where the provider knows its public half.")
+    if said not in (None, "", KEY_METHOD):
+        reader.wrong(place, "does not go with client_key", f"Remove it: with a key it is always {KEY_METHOD}.")
+    try:
+        return read_client_key(reader.folder / name, kid)
+    except ValueError as error:
+        reader.wrong("client_key", *error.args)
+        return None
 
 
 def _issuer(reader: _Reader, profile: Profile) -> str:

@@ -14,9 +14,10 @@ from typing import Any
 from st_auth.errors import ConfigError, Problem
 from st_auth.oauth.algorithms import ALGORITHMS
 
-__all__ = ["AUTH_METHODS", "EMAIL_RULES", "LANDINGS", "Profile", "fill", "load_profile", "nearest", "profile_of_host"]
+__all__ = ["AUTH_METHODS", "EMAIL_RULES", "KEY_METHOD", "LANDINGS", "Profile", "fill", "load_profile", "nearest", "profile_of_host"]
 
-AUTH_METHODS = ("client_secret_basic", "client_secret_post", "none")
+KEY_METHOD = "private_key_jwt"
+AUTH_METHODS = ("client_secret_basic", "client_secret_post", KEY_METHOD, "none")
 EMAIL_RULES = ("claim", "always", "never")
 LANDINGS = ("redirect_uri", "configured", "none")
 

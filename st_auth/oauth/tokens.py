@@ -11,7 +11,8 @@ from st_auth.oauth.authorization import Grant
 from st_auth.oauth.client_auth import ClientRequest, authenticated
 from st_auth.oauth.metadata import Metadata
 from st_auth.oauth.profile import Provider
-from st_auth.oauth.violations import printable, protocol_violation
+from st_auth.oauth.resource import resource_parameters
+from st_auth.oauth.violations import hint_of, printable, protocol_violation
 from st_auth.secret import Secret
 
 __all__ = ["TokenSet", "code_request", "judge_refresh_response", "judge_token_response", "refresh_request", "refusal", "revocation_request"]
@@ -46,25 +47,26 @@ class TokenSet:
         return self.expires_at is None or now < self.expires_at
 
 
-def code_request(grant: Grant, provider: Provider, metadata: Metadata) -> ClientRequest:
-    """Ask for tokens in exchange for a code (RFC 6749 section 4.1.3, RFC 7636 section 4.5)."""
+def code_request(grant: Grant, provider: Provider, metadata: Metadata, now: datetime) -> ClientRequest:
+    """Ask for tokens in exchange for a code (RFC 6749 section 4.1.3, RFC 7636 section 4.5, RFC 8707 section 2.2)."""
     form = {
         "grant_type": "authorization_code",
         "code": grant.code.reveal(),
         "redirect_uri": grant.redirect_uri,
         "code_verifier": grant.code_verifier.reveal(),
     }
-    return authenticated(form, provider, metadata)
+    return authenticated([*form.items(), *resource_parameters(provider)], provider, metadata, now)
 
 
-def refresh_request(refresh_token: Secret[str], provider: Provider, metadata: Metadata) -> ClientRequest:
-    """Ask for a fresh access token of the same scope (RFC 6749 section 6)."""
-    return authenticated({"grant_type": "refresh_token", "refresh_token": refresh_token.reveal()}, provider, metadata)
+def refresh_request(refresh_token: Secret[str], provider: Provider, metadata: Metadata, now: datetime) -> ClientRequest:
+    """Ask for a fresh access token of the same scope, for the same resources (RFC 6749 section 6, RFC 8707 section 2.2)."""
+    form = [("grant_type", "refresh_token"), ("refresh_token", refresh_token.reveal()), *resource_parameters(provider)]
+    return authenticated(form, provider, metadata, now)
 
 
-def revocation_request(token: Secret[str], kind: str, provider: Provider, metadata: Metadata) -> ClientRequest:
+def revocation_request(token: Secret[str], kind: str, provider: Provider, metadata: Metadata, now: datetime) -> ClientRequest:
     """Ask the provider to forget a token; `kind` is `refresh_token` or `access_token` (RFC 7009 section 2.1)."""
-    return authenticated({"token": token.reveal(), "token_type_hint": kind}, provider, metadata)
+    return authenticated([("token", token.reveal()), ("token_type_hint", kind)], provider, metadata, now)
 
 
 def judge_refresh_response(status: int, answer: Mapping[str, Any], before: TokenSet, now: datetime) -> TokenSet:
@@ -111,8 +113,7 @@ def judge_token_response(status: int, answer: Mapping[str, Any], scopes: tuple[s
 def refusal(message: str, answer: Mapping[str, Any]) -> ProviderError:
     """The error for a request that the provider refused, with what it says of the reason (RFC 6749 section 5.2)."""
     error, description = printable(answer.get("error")), printable(answer.get("error_description"))
-    hint = "Check client_id, client_secret and token_endpoint_auth_method." if error in ("invalid_client", "unauthorized_client") else ""
-    return ProviderError(message, code="request_refused", error=error, description=description, hint=hint)
+    return ProviderError(message, code="request_refused", error=error, description=description, hint=hint_of(error))
 
 
 def _refusal(answer: Mapping[str, Any]) -> StAuthError:
