@@ -110,7 +110,7 @@ def test_a_landing_that_is_configured_brings_the_browser_back_to_a_page_of_ours(
     assert query["post_logout_redirect_uri"] == [landing]
     back = browser.visit(f"/oauth2callback?state={query['state'][0]}", site="cross-site")
     assert back.location == "/auth/ended?why=logout"
-    assert browser.visit("/oauth2callback?state=forged").status == 400
+    assert Browser(house).visit("/oauth2callback?state=forged").status == 400
 
 
 def test_a_profile_may_say_that_the_redirect_uri_serves_as_landing(build_house):
