@@ -28,6 +28,7 @@ from st_auth.oauth.id_token import (
     require_audience,
 )
 from st_auth.oauth.login import Login, judge_login
+from st_auth.oauth.logout_token import TOKEN_TYPES, LogoutRequest, judge_logout
 from st_auth.oauth.metadata import Metadata, judge_metadata
 from st_auth.oauth.pending import PendingLogin
 from st_auth.oauth.profile import Provider
@@ -41,11 +42,11 @@ from st_auth.oauth.tokens import (
     refusal,
     revocation_request,
 )
-from st_auth.oauth.urls import with_query
+from st_auth.oauth.urls import discovery_url, with_query
 from st_auth.oauth.violations import protocol_violation
 from st_auth.secret import Secret
 
-__all__ = ["Client", "Login", "PendingLogin"]
+__all__ = ["Client", "Login", "LogoutRequest", "PendingLogin"]
 
 
 class Client:
@@ -183,6 +184,20 @@ class Client:
             "state": state if post_logout_redirect_uri else None,
         }
         return with_query(metadata.end_session_endpoint, [(name, value) for name, value in parameters.items() if value])
+
+    def logout_token(self, text: str) -> LogoutRequest:
+        """Return what a logout token of the provider asks for (Back-Channel Logout 1.0 section 2.6).
+
+        Raises `ProviderError` or `Unavailable`. Whether it was used before is for the caller to see.
+        """
+        signed = jwks.parse_jws(text, self.provider.algorithms, TOKEN_TYPES)
+        return judge_logout(self._verified(signed), self.metadata().issuer, self.provider.client_id, self._clock.now())
+
+    def may_be(self, issuer: str) -> bool:
+        """Say whether this issuer's words are for this client to judge; asks nobody, and decides nothing."""
+        if self.provider.issuer is not None:
+            return issuer == self.provider.issuer
+        return discovery_url(issuer) == self.provider.metadata_url
 
     def close(self) -> None:
         """Close the connections to the provider."""

@@ -141,7 +141,7 @@ class Live:
         self._by_key: dict[str, LiveSession] = {}
         self._lock = threading.Lock()
         self._confirmed_at = clock.monotonic()
-        self.unfinished: dict[str, tuple[Session, str]] = {}
+        self.unfinished: dict[str, tuple[Session | None, str]] = {}  # None where only the key is known
         self._over: dict[str, tuple[str, float]] = {}
 
     def adopt(self, stored: Session) -> LiveSession:

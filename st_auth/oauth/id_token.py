@@ -13,7 +13,19 @@ from st_auth.oauth.strict_json import parse_object
 from st_auth.oauth.violations import protocol_violation
 from st_auth.secret import Secret
 
-__all__ = ["Expectation", "Identity", "claims_of", "judge_claims", "judge_refreshed_claims", "judge_userinfo", "merged", "require_audience"]
+__all__ = [
+    "LEEWAY",
+    "SUBJECT_LIMIT",
+    "Expectation",
+    "Identity",
+    "claims_of",
+    "judge_claims",
+    "judge_refreshed_claims",
+    "judge_userinfo",
+    "merged",
+    "require_audience",
+    "require_times",
+]
 
 LEEWAY = 60
 AGE_LIMIT = 10 * 60
@@ -67,7 +79,7 @@ def judge_claims(payload: bytes, expected: Expectation, now: datetime) -> dict[s
     if claims.get("iss") != expected.issuer:
         raise protocol_violation("iss", "the configured issuer")
     require_audience(claims, expected.client_id)
-    _require_times(claims, int(now.timestamp()))
+    require_times(claims, int(now.timestamp()), AGE_LIMIT)
     _require_subject(claims)
     _require_nonce(claims, expected.nonce)
     _require_hash(claims, "at_hash", expected.access_token, expected.algorithm)
@@ -103,7 +115,7 @@ def judge_refreshed_claims(payload: bytes, who: Identity, *, access_token: Secre
     if claims.get("sub") != who.subject:
         raise protocol_violation("sub", "the subject of the session")
     require_audience(claims, who.client_id)
-    _require_times(claims, int(now.timestamp()))
+    require_times(claims, int(now.timestamp()), AGE_LIMIT)
     _require_hash(claims, "at_hash", access_token, algorithm)
     if None not in (who.auth_time, claims.get("auth_time")) and claims["auth_time"] != who.auth_time:
         raise protocol_violation("auth_time", "the time of the login")
@@ -130,14 +142,15 @@ def require_audience(claims: Mapping[str, Any], client_id: str) -> None:
         raise protocol_violation("azp", "our client_id, as the token is for others too")
 
 
-def _require_times(claims: Mapping[str, Any], now: int) -> None:
+def require_times(claims: Mapping[str, Any], now: int, age_limit: int) -> None:
+    """Require that a token is valid now and was made at most `age_limit` seconds ago, give or take a minute."""
     expires, issued, begins = _time(claims, "exp"), _time(claims, "iat"), _time(claims, "nbf", optional=True)
     if expires <= now - LEEWAY:
         raise protocol_violation("exp", "in the future", hint=_CLOCK_HINT)
     if issued > now + LEEWAY:
         raise protocol_violation("iat", "in the past", hint=_CLOCK_HINT)
-    if issued < now - AGE_LIMIT - LEEWAY:
-        raise protocol_violation("iat", "within ten minutes", hint=_CLOCK_HINT)
+    if issued < now - age_limit - LEEWAY:
+        raise protocol_violation("iat", f"within the last {age_limit // 60} minutes", hint=_CLOCK_HINT)
     if begins > now + LEEWAY:
         raise protocol_violation("nbf", "in the past", hint=_CLOCK_HINT)
 

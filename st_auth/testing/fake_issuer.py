@@ -19,6 +19,7 @@ import httpx2
 from joserfc import jws
 
 from st_auth.clock import SYSTEM, Clock
+from st_auth.oauth.logout_token import EVENT
 from st_auth.oauth.profile import Provider
 from st_auth.secret import Secret
 from st_auth.testing.fake_clients import Assertions, Key, Pushed, form_of, key_for
@@ -42,7 +43,8 @@ class FakeIssuer:
     `claims`, `header` and `userinfo` change an answer: a mapping is laid over it (None removes a key), a callable gets it and
     returns another, or a text that is sent as it is. `answers["/token"] = httpx2.Response(500)` (or a callable that takes the
     request) replaces a whole answer. `calls["/token"]` counts requests. With a `client_key` (its public half in PEM) the client signs who
-    it is; `pushed` changes the answer to a pushed authorization request, which metadata has to advertise (at `/par`).
+    it is; `pushed` changes the answer to a pushed authorization request, which metadata has to advertise (at `/par`). `sids`
+    has the newest session of each person.
     """
 
     def __init__(
@@ -72,6 +74,7 @@ class FakeIssuer:
         self.requests: list[httpx2.Request] = []
         self.violations: list[str] = []
         self.logouts: list[dict[str, str]] = []
+        self.sids: dict[str, str] = {}
         self.revoked: list[str] = []
         self.refresh_count = 0
         self.keys: list[Key] = [key_for("RS256", 0)]
@@ -162,6 +165,15 @@ class FakeIssuer:
             return f"{signed}.{_base64(hmac.digest(key, signed.encode(), 'sha256'))}"
         return f"{signed}.{_base64(jws.JWSRegistry.algorithms[full['alg']].sign(signed.encode(), key))}"
 
+    def logout_token(self, person: str | None = None, *, claims: Patch = None, header: Patch = None, key: Key | bytes | None = None) -> str:
+        """Return a logout token for the newest session of a person (Back-Channel Logout 1.0 section 2.4), bent as answers are."""
+        subject = str(person or self.person)
+        now = self._now()
+        said: dict[str, Any] = {"iss": self.issuer, "aud": self.client_id, "sub": subject, "sid": self.sids.get(subject, "none")}
+        said |= {"iat": now, "exp": now + 120, "jti": secrets.token_urlsafe(12), "events": {EVENT: {}}}
+        bent = _patched({"alg": self.algorithm, "typ": "logout+jwt", "kid": self.keys[0].kid}, header)
+        return self.sign(_patched(said, claims), {"typ": None, "kid": None, **bent}, key)
+
     def handle(self, request: httpx2.Request) -> httpx2.Response:
         """Answer one request; `transport` and the HTTP server both end here."""
         path = request.url.path
@@ -243,6 +255,7 @@ class FakeIssuer:
         code = secrets.token_urlsafe(24)
         grant = {"sub": person, "sid": secrets.token_urlsafe(12), "scope": sent.get("scope", "")}
         self._codes[code] = {**sent, **grant, "auth_time": self._now()}
+        self.sids[str(person)] = grant["sid"] or ""
         answer = {"error": "access_denied"} if person is None else {"code": code}
         response = _patched({**answer, "state": sent.get("state", ""), "iss": self.issuer}, self.response)
         query = response if isinstance(response, str) else urlencode(response)

@@ -98,7 +98,10 @@ class Watch:
     async def _finish_endings(self) -> None:
         """Tell the store what has ended here, also what it could not be told when it was down."""
         for key, (stored, why) in list(self._live.unfinished.items()):
-            await self._gate.in_store_thread(partial(self._core.grants.finish, stored, why, farewell=False))
+            if stored is not None:
+                await self._gate.in_store_thread(partial(self._core.grants.finish, stored, why, farewell=False))
+            else:
+                await self._gate.in_store_thread(self._core.sessions.end_by_key, key, why)
             self._live.unfinished.pop(key, None)
 
     async def _write_touches(self) -> None:

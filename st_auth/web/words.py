@@ -113,6 +113,12 @@ PROBLEMS: Mapping[str, ProblemText] = MappingProxyType(
             "You logged in, but we could not tell that it was this browser that asked.",
             "Allow cookies for this site, open {address} in a normal window, and log in from start to end in the same browser.",
         ),
+        "logout_mismatch": ProblemText(
+            400,
+            "That logout did not fit",
+            "The address does not name a login that was made at this app's provider, so nothing was ended.",
+            "To log out, use the app's own button.",
+        ),
         "expired": ProblemText(
             400, "That took too long", "A login has to be finished within ten minutes, and this one was not.", "Start again; it is quick."
         ),
