@@ -88,6 +88,7 @@ def test_rp44_bcl10_the_session_that_the_token_names_is_over_before_the_answer_a
     assert people(house) == ["bob"]
     assert bob.fetch("/_stcore/anything").status == 200
     assert house.core.sessions.end_by_key(key, "again") is None
+    assert house.core.live.unfinished == {}
     assert Browser(house, {house.gate.names.session: cookie}).visit("/").location.startswith("/auth/ended?why=ended")
 
 
