@@ -8,17 +8,19 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from st_auth import errors
+    from st_auth.app.ask import link
     from st_auth.app.gate import current_user, login, logout, require_login
     from st_auth.user import User
     from st_auth.web.middleware import Middleware
 
-__all__ = ["Middleware", "User", "current_user", "errors", "login", "logout", "require_login"]
+__all__ = ["Middleware", "User", "current_user", "errors", "link", "login", "logout", "require_login"]
 
 _WHERE = {
     "Middleware": "st_auth.web.middleware",
     "User": "st_auth.user",
     "current_user": "st_auth.app.gate",
     "errors": "st_auth.errors",
+    "link": "st_auth.app.ask",
     "login": "st_auth.app.gate",
     "logout": "st_auth.app.gate",
     "require_login": "st_auth.app.gate",

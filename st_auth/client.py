@@ -17,6 +17,7 @@ from st_auth.oauth.authorization import (
     new_code_verifier,
     new_token,
 )
+from st_auth.oauth.exchange import exchange_request, judge_exchange_response
 from st_auth.oauth.id_token import (
     Expectation,
     Identity,
@@ -116,16 +117,17 @@ class Client:
         userinfo = self._userinfo(tokens, str(id_claims["sub"]), metadata)
         return judge_login(self.provider, metadata.issuer, merged(id_claims, userinfo), tokens)
 
-    def refresh(self, tokens: TokenSet) -> TokenSet:
+    def refresh(self, tokens: TokenSet, resource: str = "") -> TokenSet:
         """Return fresh tokens for a refresh token; asks the token endpoint once (RFC 6749 section 6).
 
+        With `resource`, the access token is for that alone (RFC 8707 section 2.2), which the grant must allow.
         The old refresh token counts as used from here on. Raises `LoginRefused` when the grant is over, `ProviderError` or
         `Unavailable`.
         """
         if tokens.refresh_token is None:
             raise LoginRefused("There is no refresh token.", code="invalid_grant", hint="Log in again.")
         metadata = self.metadata()
-        request = refresh_request(tokens.refresh_token, self.provider, metadata, self._clock.now())
+        request = refresh_request(tokens.refresh_token, self.provider, metadata, self._clock.now(), resource)
         answer = self._http.post_form(metadata.token_endpoint, request.pairs(), headers=request.headers)
         return judge_refresh_response(answer.status, answer.json, tokens, self._clock.now())
 
@@ -148,6 +150,16 @@ class Client:
         except Unavailable:
             userinfo = {}
         return judge_login(self.provider, issuer, {**claims, **merged(fresh, userinfo)}, after)
+
+    def exchange(self, subject_token: Secret[str], target: str) -> TokenSet:
+        """Return tokens for `target` in exchange for a person's access token (RFC 8693, or on-behalf-of); asks once.
+
+        Raises `LoginRefused`, `ProviderError` or `Unavailable`.
+        """
+        metadata = self.metadata()
+        request = exchange_request(subject_token, target, self.provider, metadata, self._clock.now())
+        answer = self._http.post_form(metadata.token_endpoint, request.pairs(), headers=request.headers)
+        return judge_exchange_response(answer.status, answer.json, self.provider, self._clock.now())
 
     def revoke(self, tokens: TokenSet) -> bool:
         """Ask the provider to forget a grant (RFC 7009): the refresh token, which ends the grant, or else the access token.

@@ -9,10 +9,8 @@ import json
 import logging
 import secrets
 import threading
-from collections.abc import Callable, Iterator, Mapping
-from concurrent.futures import ThreadPoolExecutor
-from contextlib import contextmanager
-from dataclasses import replace
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, replace
 from functools import partial
 from typing import Final
 
@@ -25,8 +23,9 @@ from st_auth.errors import LoginRefused, LoginRequired, ProviderError, StAuthErr
 from st_auth.live import Live, LiveSession
 from st_auth.oauth.tokens import TokenSet
 from st_auth.secret import Secret
-from st_auth.session_record import body_of
+from st_auth.session_record import Link, body_of
 from st_auth.sessions import Ended, Session, Sessions
+from st_auth.workers import Turns, Workers
 
 __all__ = ["STANDSTILL", "Grants"]
 
@@ -58,41 +57,106 @@ class Grants:
         self._clock = clock
         self._closing = threading.Event()
         self._pause = pause or self._closing.wait
-        self._turns = _Turns()
+        self._turns = Turns()
         self._failures: dict[str, tuple[Unavailable, float]] = {}
-        self._revoking = _Revoking()
+        self._revoking = Workers(_REVOKERS, _REVOCATIONS_AT_MOST)
 
     # -- fresh tokens ----------------------------------------------------------------------------------------------------
 
-    def tokens(self, live: LiveSession, refused: Secret[str] | None = None) -> TokenSet:
-        """Return the session's tokens with an access token that is fresh, and not the one that a resource has `refused`.
+    def tokens(self, live: LiveSession, provider: str | None = None, *, refused: Secret[str] | None = None) -> TokenSet:
+        """Return tokens with an access token that is fresh, and not the one that a resource has `refused`: the session's own, or
+        those of the account at `provider` that is linked to it.
 
-        Asks the provider where it must. Raises LoginRequired (`session_ended`, `grant_expired`), ProviderError, or Unavailable.
+        Asks the provider where it must. Raises LoginRequired (`session_ended`, `grant_expired`, `not_linked`), ProviderError, or
+        Unavailable.
         """
-        usable = self._usable(self._read(live), refused)
-        if usable is not None:
-            return usable
+        name = provider or live.stored.card.provider
+        held = _held(self._read(live), name)
+        if self._is_usable(held, refused):
+            return held
         with self._turns.of(live.stored.record_key):
-            return self._renewed(live, refused)
+            return self._renewed(live, name, refused, "")
 
-    def _renewed(self, live: LiveSession, refused: Secret[str] | None) -> TokenSet:
+    def tokens_for(
+        self, live: LiveSession, provider: str | None, resource: str, *, exchange: bool, refused: Secret[str] | None = None
+    ) -> TokenSet:
+        """Return tokens for one resource alone: by a refresh that names it, or in exchange for the session's access token.
+
+        They are kept with the live session, in this process, until they expire or it ends. Raises like `tokens`.
+        """
+        name = provider or live.stored.card.provider
+        key = (name, resource, exchange)
+        self._read(live)
+        with self._turns.of(f"{live.stored.card.login_id} {key}"):
+            kept: TokenSet | None = (live.borrowed or {}).get(key)
+            if kept is not None and self._is_usable(kept, refused):
+                return kept
+            borrowed = self._exchanged(live, name, resource) if exchange else self._for_resource(live, name, resource)
+            if live.ended:
+                raise _over()
+            live.borrowed = {**(live.borrowed or {}), key: borrowed}
+            return borrowed
+
+    def _exchanged(self, live: LiveSession, name: str, resource: str) -> TokenSet:
+        subject, client = self.tokens(live), self._client(name)
+        try:
+            tokens = client.exchange(subject.access_token, resource)
+        except LoginRefused as error:
+            raise ProviderError("The provider did not take the token of this login in exchange.", code="request_refused") from error
+        ends = [at for at in (tokens.expires_at, subject.expires_at) if at is not None]
+        return replace(tokens, refresh_token=None, id_token=None, expires_at=min(ends) if ends else None)
+
+    def _for_resource(self, live: LiveSession, name: str, resource: str) -> TokenSet:
+        with self._turns.of(live.stored.record_key):
+            return replace(self._renewed(live, name, None, resource), refresh_token=None, id_token=None)
+
+    def is_linked(self, live: LiveSession, provider: str) -> bool:
+        """Whether there are tokens of this provider. Raises LoginRequired or Unavailable."""
+        session = self._read(live)
+        return provider == session.card.provider or any(link.provider == provider for link in session.links)
+
+    def link(self, live: LiveSession, link: Link) -> bool:
+        """Link an account at another provider to a session, in place of one that was linked before; False if it is over."""
+        before: list[Link] = []
+
+        def change(session: Session) -> Session:
+            before[:] = [other for other in session.links if other.provider == link.provider]
+            return replace(session, links=(*(other for other in session.links if other.provider != link.provider), link))
+
+        changed = self._sessions.change(live.stored, change)
+        if changed is None:
+            return False
+        live.wrote(changed, self._clock.monotonic())
+        live.borrowed = None
+        for other in before:
+            self.discard(self._clients[other.provider], other.tokens)
+        return True
+
+    def _renewed(self, live: LiveSession, name: str, refused: Secret[str] | None, resource: str) -> TokenSet:
+        """Renew with the claim in hand, or take what somebody else has got meanwhile; for a `resource` always by ourselves."""
         claims: dict[str, float] = {}
         while True:
             session = self._read(live)
-            if (usable := self._usable(session, refused)) is not None:
-                return usable
-            tokens = session.tokens
-            if tokens is None or tokens.refresh_token is None:
+            held = _held(session, name)
+            if not resource and self._is_usable(held, refused):
+                return held
+            if held.refresh_token is None:
                 raise _expired("The provider gave no refresh token with this login.")
             since = claims.setdefault(session.card.claim, self._clock.monotonic())
             if session.card.claim and self._clock.monotonic() - since < STANDSTILL:
                 self._pause(_POLL)
                 continue
-            if (failed := self._just_failed(session.card.provider)) is not None:
-                return self._despite(failed, tokens)
+            if (failed := self._just_failed(name)) is not None:
+                return self._despite(failed, held, resource)
             claim = secrets.token_hex(8)
-            if (mine := self._sessions.claim(session, claim)) and (settled := self._refresh(live, mine, claim)):
-                return settled
+            if (mine := self._sessions.claim(session, claim)) and (got := self._refresh(live, mine, _Refresh(name, claim, resource))):
+                return got
+
+    def _client(self, name: str) -> Client:
+        client = self._clients.get(name)
+        if client is None:
+            raise _expired("This provider is not configured any more.")
+        return client
 
     def _read(self, live: LiveSession) -> Session:
         """The session as the store has it now; what is over here or there gives no token."""
@@ -106,68 +170,66 @@ class Grants:
         self._live.end(live, session.why if isinstance(session, Ended) else "ended")
         raise _over()
 
-    def _usable(self, session: Session, refused: Secret[str] | None) -> TokenSet | None:
-        tokens = session.tokens
-        if tokens is None:
-            raise _expired("The provider gave no tokens with this login.")
-        return tokens if tokens.is_fresh(self._clock.now()) and tokens.access_token != refused else None
+    def _is_usable(self, tokens: TokenSet, refused: Secret[str] | None) -> bool:
+        return tokens.is_fresh(self._clock.now()) and tokens.access_token != refused
 
-    def _refresh(self, live: LiveSession, mine: Session, claim: str) -> TokenSet | None:
+    def _refresh(self, live: LiveSession, mine: Session, how: "_Refresh") -> TokenSet | None:
         """Ask the provider with the claim in hand, and write what came of it; None if the claim was lost meanwhile."""
-        before, client = mine.tokens, self._clients.get(mine.card.provider)
-        if before is None or client is None:
-            self._settle(mine, claim, lambda session: session)
-            raise _expired("The provider of this login is not configured any more.")
+        before = _held(mine, how.provider)
         try:
-            after, login = self._asked(client, mine, before)
+            after, login = self._asked(mine, before, how)
         except _Over as over:
-            self.end(live, over.why)
-            raise _expired(over.words) from None
+            raise self._gave_up(live, mine, how, over) from None
         except BaseException as error:
-            self._settle(mine, claim, lambda session: session)
+            self._sessions.settle(mine, how.claim, lambda session: session)
             if not isinstance(error, StAuthError):
                 raise
             if isinstance(error, Unavailable):
-                self._failures[mine.card.provider] = (error, self._clock.monotonic())
-            _LOGGER.warning("A refresh at %s failed: %s", mine.card.provider, error)
-            return self._despite(error, before)
-        return self._written(live, mine, claim, (client, after, login))
+                self._failures[how.provider] = (error, self._clock.monotonic())
+            _LOGGER.warning("A refresh at %s failed: %s", how.provider, error)
+            return self._despite(error, before, how.resource)
+        return self._written(live, mine, how, (before, after, login))
 
-    def _asked(self, client: Client, mine: Session, before: TokenSet) -> tuple[TokenSet, Login]:
+    def _asked(self, mine: Session, before: TokenSet, how: "_Refresh") -> tuple[TokenSet, Login]:
+        client = self._client(how.provider)
         try:
-            after = client.refresh(before)
+            after = client.refresh(before, how.resource)
         except LoginRefused as error:
             raise _Over("grant_expired", "The provider does not renew this login any more.") from error
+        link = _link(mine, how.provider)
         who, claims = (mine.card.issuer, mine.card.subject), json.loads(mine.claims_json)
+        if link is not None:
+            who, claims = (link.issuer, link.subject), {"sub": link.subject}
         try:
             login = client.judge_refreshed(before, after, who, claims)
-            judge_allow(self._allow, login, client.provider)
+            if link is None:
+                judge_allow(self._allow, login, client.provider)
         except ProviderError as error:
             raise _Over("grant_expired", "The provider's answer to the refresh is not about this login.") from error
         except LoginRefused as error:
-            self._revoke_later([(client, after)])
+            self.discard(client, after)
             raise _Over("not_allowed", "This account may not use the app any more.") from error
         return after, login
 
-    def _written(self, live: LiveSession, mine: Session, claim: str, result: tuple[Client, TokenSet, Login]) -> TokenSet | None:
-        client, after, login = result
-        claims_json, profile_json = body_of(login)
+    def _gave_up(self, live: LiveSession, mine: Session, how: "_Refresh", over: "_Over") -> LoginRequired:
+        """The grant is over: so is the session, or the link where it was a linked account's."""
+        if _link(mine, how.provider) is None:
+            self.end(live, over.why)
+            return _expired(over.words)
+        self._sessions.settle(mine, how.claim, lambda s: replace(s, links=tuple(k for k in s.links if k.provider != how.provider)))
+        return _not_linked()
 
-        def change(session: Session) -> Session:
-            at_login = session.claims_at_login or (session.claims_json if session.claims_json != claims_json else b"")
-            return replace(session, tokens=after, claims_json=claims_json, profile_json=profile_json, claims_at_login=at_login)
-
-        settled = self._settle(mine, claim, change)
+    def _written(self, live: LiveSession, mine: Session, how: "_Refresh", result: tuple[TokenSet, TokenSet, Login]) -> TokenSet | None:
+        before, after, login = result
+        kept = replace(before, refresh_token=after.refresh_token, id_token=after.id_token) if how.resource else after
+        settled = self._sessions.settle(mine, how.claim, lambda session: _with_tokens(session, how.provider, kept, login))
         if settled is not None:
             live.wrote(settled, self._clock.monotonic())
-            self._failures.pop(mine.card.provider, None)
+            self._failures.pop(how.provider, None)
             return after
         if not isinstance(self._sessions.reread(mine), Session):
-            self._revoke_later([(client, after)])
+            self.discard(self._client(how.provider), after)
         return None
-
-    def _settle(self, mine: Session, claim: str, change: Callable[[Session], Session]) -> Session | None:
-        return self._sessions.settle(mine, claim, change)
 
     def _just_failed(self, provider: str) -> Unavailable | None:
         """Why a provider did not answer within the last five seconds: nobody waits for it in vain again."""
@@ -176,9 +238,9 @@ class Grants:
             return None
         return failure[0].with_traceback(None)
 
-    def _despite(self, error: StAuthError, tokens: TokenSet) -> TokenSet:
+    def _despite(self, error: StAuthError, tokens: TokenSet, resource: str) -> TokenSet:
         """What a provider that is down leaves: the token of before, as long as it is valid."""
-        if tokens.expires_at is not None and tokens.is_valid(self._clock.now()):
+        if not resource and tokens.expires_at is not None and tokens.is_valid(self._clock.now()):
             return tokens
         raise error
 
@@ -199,11 +261,14 @@ class Grants:
         if was is None:
             return
         held = [(was.card.provider, was.tokens), *((link.provider, link.tokens) for link in was.links)]
-        self._revoke_later([(self._clients[name], tokens) for name, tokens in held if tokens and name in self._clients])
+        for name, tokens in held:
+            if tokens is not None and name in self._clients:
+                self.discard(self._clients[name], tokens)
 
-    def _revoke_later(self, grants: list[tuple[Client, TokenSet]]) -> None:
-        for client, tokens in grants:
-            self._revoking.soon(partial(self._revoke, client, tokens))
+    def discard(self, client: Client, tokens: TokenSet) -> None:
+        """Revoke tokens that nobody will use, by and by."""
+        if not self._revoking.soon(partial(self._revoke, client, tokens)):
+            _LOGGER.warning("A token at %s is not revoked: too much waits, or the server stops.", client.provider.name)
 
     def _revoke(self, client: Client, tokens: TokenSet) -> None:
         """Revoke one grant; a provider that asks for time gets it once (RFC 7009 section 2.2.1)."""
@@ -226,6 +291,15 @@ class Grants:
         self._revoking.close()
 
 
+@dataclass(frozen=True, slots=True)
+class _Refresh:
+    """One refresh: at which provider, under which claim, and for which resource alone, if any."""
+
+    provider: str
+    claim: str
+    resource: str
+
+
 class _Over(Exception):
     """The grant is over, and so is the session."""
 
@@ -235,58 +309,31 @@ class _Over(Exception):
         self.words = words
 
 
-class _Turns:
-    """A lock for each key that somebody holds or waits for: one thread of this process at a time deals with a session."""
-
-    def __init__(self) -> None:
-        self._guard = threading.Lock()
-        self._taken: dict[str, tuple[threading.Lock, int]] = {}
-
-    @contextmanager
-    def of(self, key: str) -> Iterator[None]:
-        with self._guard:
-            lock, waiting = self._taken.get(key, (threading.Lock(), 0))
-            self._taken[key] = lock, waiting + 1
-        try:
-            with lock:
-                yield
-        finally:
-            with self._guard:
-                waiting = self._taken[key][1]
-                if waiting == 1:
-                    del self._taken[key]
-                else:
-                    self._taken[key] = lock, waiting - 1
+def _link(session: Session, provider: str) -> Link | None:
+    """The account at `provider` that is linked to a session; None for the session's own provider."""
+    if provider == session.card.provider:
+        return None
+    return next((link for link in session.links if link.provider == provider), None)
 
 
-class _Revoking:
-    """A few threads that talk to providers behind a person's back, made when they are first needed."""
+def _held(session: Session, provider: str) -> TokenSet:
+    link = _link(session, provider)
+    if link is not None:
+        return link.tokens
+    if provider != session.card.provider:
+        raise _not_linked()
+    if session.tokens is None:
+        raise _expired("The provider gave no tokens with this login.")
+    return session.tokens
 
-    def __init__(self) -> None:
-        self._lock = threading.Lock()
-        self._threads: ThreadPoolExecutor | None = None
-        self._room = threading.BoundedSemaphore(_REVOCATIONS_AT_MOST)
-        self._closed = False
 
-    def soon(self, call: Callable[[], None]) -> None:
-        with self._lock:
-            if self._closed or not self._room.acquire(blocking=False):
-                _LOGGER.warning("A token is not revoked: %s", "the server stops" if self._closed else "too many wait")
-                return
-            self._threads = self._threads or ThreadPoolExecutor(_REVOKERS, "st_auth.revoke")
-            self._threads.submit(self._run, call)
-
-    def _run(self, call: Callable[[], None]) -> None:
-        try:
-            call()
-        finally:
-            self._room.release()
-
-    def close(self) -> None:
-        with self._lock:
-            self._closed, threads = True, self._threads
-        if threads is not None:
-            threads.shutdown(wait=True)
+def _with_tokens(session: Session, provider: str, tokens: TokenSet, login: Login) -> Session:
+    """The session with renewed tokens, and with what the provider says of its person now; what Streamlit was told at login is kept."""
+    if provider != session.card.provider:
+        return replace(session, links=tuple(replace(k, tokens=tokens) if k.provider == provider else k for k in session.links))
+    claims_json, profile_json = body_of(login)
+    at_login = session.claims_at_login or (session.claims_json if session.claims_json != claims_json else b"")
+    return replace(session, tokens=tokens, claims_json=claims_json, profile_json=profile_json, claims_at_login=at_login)
 
 
 def _over() -> LoginRequired:
@@ -295,3 +342,8 @@ def _over() -> LoginRequired:
 
 def _expired(words: str) -> LoginRequired:
     return LoginRequired(words, code="grant_expired", hint="Log in again; ask for offline access if logins should renew themselves.")
+
+
+def _not_linked() -> LoginRequired:
+    message = "No account at this provider is linked to this login."
+    return LoginRequired(message, code="not_linked", hint="Show st_auth.link(provider), with which the person links one.")

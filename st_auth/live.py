@@ -27,12 +27,16 @@ class Socket(Protocol):
     def say(self, text: str, seconds: int) -> None:
         """Show a notice in the tab for some seconds. Safe from any thread."""
 
+    def go_on(self) -> None:
+        """Run the tab's page again if it waits for the person. To be called in the server's event loop."""
+
 
 class LiveSession:
     """One login that this process knows to be live.
 
     `ended` is `""` while it lives, then why it ended; it is set once and never cleared. `issued` are the paths of media and
-    uploads whose addresses were sent to this login's tabs, and so may be asked for by it.
+    uploads whose addresses were sent to this login's tabs, and so may be asked for by it. `borrowed` are tokens for other resources,
+    which go with it.
     """
 
     __slots__ = (
@@ -43,6 +47,7 @@ class LiveSession:
         "_seen_at",
         "_written",
         "anchor",
+        "borrowed",
         "claims",
         "ended",
         "issued",
@@ -59,6 +64,7 @@ class LiveSession:
         self.issued: dict[str, None] | None = None
         self.noticed = False
         self.anchor: Any = None
+        self.borrowed: dict[tuple[str, str, bool], Any] | None = None
         self.claims: Any = None
         self._idle = limits.idle.total_seconds()
         now, ticks = clock.now(), clock.monotonic()
@@ -163,6 +169,16 @@ class Live:
             self.by_login[session.login_id] = session
             return session
 
+    def move(self, session: LiveSession, stored: Session) -> None:
+        """A session goes on under another cookie and record, with its tabs and its login id."""
+        with self._lock:
+            old = session.stored.record_key
+            if session.ended or self._by_key.pop(old, None) is None:
+                return
+            self._over[old] = "renewed", self.clock.monotonic()
+            session.stored = stored.without_tokens()
+            self._by_key[stored.record_key] = session
+
     def by_key(self, record_key: str) -> LiveSession | None:
         """The live session of a record key (SHA-256 of the cookie's bytes), while its limits hold."""
         session = self._by_key.get(record_key)
@@ -196,6 +212,7 @@ class Live:
             if session.ended:
                 return
             session.ended = why
+            session.borrowed = None
             self._forget(session)
             self._over[session.stored.record_key] = why, self.clock.monotonic()
             sockets = session.sockets
@@ -216,6 +233,7 @@ class Live:
         with self._lock:
             for session in [s for s in self._by_key.values() if not s.sockets and s.used < oldest]:
                 session.ended = "unwatched"
+                session.borrowed = None
                 self._forget(session)
             self._over = {key: over for key, over in self._over.items() if over[1] > oldest}
 

@@ -76,7 +76,7 @@ class Sessions:
 
         Ends the session of the cookie `replaces`, and this person's oldest ones beyond `max_per_user`.
         """
-        cookie = Secret(_COOKIE_VERSION + encode_base64url(self._random(COOKIE_BYTES)))
+        cookie = self._new_cookie()
         session = self._put_new(Secret(cookie.reveal().encode()), login, browser, address)
         card = session.card
         audit.record("login", login_id=card.login_id, issuer=card.issuer, subject=card.subject, provider=card.provider)
@@ -111,9 +111,44 @@ class Sessions:
                 return touched
         return None
 
+    def step_up(self, session: Session, login: LoginLike) -> tuple[Secret[str], Session] | None:
+        """Let a session go on under a new cookie after its person has shown again who they are; None if it is over.
+
+        Login id, start, absolute limit and linked accounts stay. The old record ends first, so that there is never one too many.
+        """
+        ended = self._end(session.record_key, "renewed", session.cookie_key, farewell=False)
+        was = ended.was if ended else None
+        if was is None or login.tokens is None:
+            return None
+        cookie = self._new_cookie()
+        raw = Secret(cookie.reveal().encode())
+        claims_json, profile_json = body_of(login)
+        before = was.tokens.refresh_token if was.tokens else None
+        begun = replace(
+            was,
+            record_key=self._vault.record_key(raw),
+            version=1,
+            card=replace(was.card, name=login.name, last_seen_at=self._clock.now(), claim=""),
+            claims_json=claims_json,
+            profile_json=profile_json,
+            tokens=replace(login.tokens, refresh_token=login.tokens.refresh_token or before),
+            cookie_key=self._vault.cookie_key(raw),
+            claims_at_login=was.claims_at_login or was.claims_json,
+        )
+        self._put_first(begun)
+        return cookie, begun
+
     def claim(self, session: Session, claim: str) -> Session | None:
         """Take the right to refresh, by a compare-and-set on this very version; None if the record has moved since it was read."""
         return self._put_changed(session, card=replace(session.card, claim=claim))
+
+    def change(self, session: Session, change: Callable[[Session], Session]) -> Session | None:
+        """Change a session as it is in the store now, whoever else changes it meanwhile; None when it is over."""
+        while isinstance(current := self.reread(session), Session):
+            changed = change(current)
+            if put := self._put_changed(current, changed, card=changed.card):
+                return put
+        return None
 
     def settle(self, session: Session, claim: str, change: Callable[[Session], Session]) -> Session | None:
         """Write what came of a claim, and give the claim back; None when the session is over or the claim is somebody else's by now.
@@ -155,6 +190,9 @@ class Sessions:
         """Return the present versions; what is missing has ended, what moved is to be read again."""
         return self._vault.store.versions(record_keys)
 
+    def _new_cookie(self) -> Secret[str]:
+        return Secret(_COOKIE_VERSION + encode_base64url(self._random(COOKIE_BYTES)))
+
     def _put_new(self, cookie: Secret[bytes], login: LoginLike, browser: str, address: str) -> Session:
         now = self._clock.now()
         login_id = encode_base64url(self._random(_LOGIN_ID_BYTES))
@@ -162,9 +200,12 @@ class Sessions:
         claims_json, profile_json = body_of(login)
         key, expires_at = self._vault.record_key(cookie), now + self._limits.absolute
         session = Session(key, 1, card, claims_json, profile_json, login.tokens, expires_at, self._vault.cookie_key(cookie))
-        if not self._vault.store.put(key, seal_session(self._vault, session, self._tags(session)), expect=0):
-            raise RuntimeError("The source of random numbers repeats itself.")
+        self._put_first(session)
         return session
+
+    def _put_first(self, session: Session) -> None:
+        if not self._vault.store.put(session.record_key, seal_session(self._vault, session, self._tags(session)), expect=0):
+            raise RuntimeError("The source of random numbers repeats itself.")
 
     def _read(self, record_key: str, cookie_key: Secret[bytes], at: datetime) -> Session | Ended | None:
         while record := self._vault.store.get(record_key):

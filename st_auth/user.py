@@ -24,6 +24,11 @@ class UserSession(Personal):
         self._live = live
 
     @property
+    def login_id(self) -> str:
+        """The random handle of this login, as the audit lines have it; it opens nothing."""
+        return self._live.login_id
+
+    @property
     def started_at(self) -> datetime:
         """When the person logged in."""
         return self._live.stored.card.started_at
@@ -103,16 +108,30 @@ class User(Personal):
         self._here()
         return self._session
 
-    def token(self, *, refused: str | None = None) -> AccessToken:
+    def is_linked(self, provider: str) -> bool:
+        """Whether `token(provider)` has an account to speak for: the one of this login, or one that the person linked to it."""
+        return self._grants.is_linked(self._here(), provider)
+
+    def token(self, provider: str | None = None, *, resource: str = "", exchange: bool = False, refused: str | None = None) -> AccessToken:
         """Return the person's access token, for a request that the app makes in their name; fresh for at least a tenth of its life.
+
+        `provider` names another one whose account the person has linked (`st_auth.link`). With `resource` the token is for that API
+        alone (RFC 8707). With `exchange` the provider is asked to give, for the token of this login, one for `resource` (RFC 8693, or
+        on-behalf-of); an audience that is no URL may stand there too. Such tokens are kept for this login and this process only.
 
         Renews it where it must, once however many tabs, threads and processes ask. `refused` is a token that a resource has just
         answered with 401: another one is got.
 
         Raises LoginRequired (`grant_expired`: nothing to renew it with, or the provider renews it no more, which ends the login;
-        `session_ended`), Unavailable (`provider`, `store`) or ProviderError.
+        `not_linked`; `session_ended`), Unavailable (`provider`, `store`) or ProviderError.
         """
-        tokens = self._grants.tokens(self._here(), Secret(str(refused)) if refused is not None else None)
+        if exchange and not resource:
+            raise ValueError("exchange=True needs resource=…: what the token is for.")
+        live, refusal = self._here(), None if refused is None else Secret(str(refused))
+        if resource:
+            tokens = self._grants.tokens_for(live, provider, resource, exchange=exchange, refused=refusal)
+        else:
+            tokens = self._grants.tokens(live, provider, refused=refusal)
         return AccessToken(tokens.access_token.reveal())
 
     def _about(self) -> dict[str, Any]:

@@ -46,7 +46,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "session_record": {"vault", "oauth", "keyring", "stores"},  # the shape of a session on its way into a stored record
     "client": {"vault", "http", "oauth", "kept"},
     "kept": set(),
-    "grants": {"sessions", "session_record", "live", "client", "oauth", "access"},
+    "workers": set(),
+    "grants": {"workers", "sessions", "session_record", "live", "client", "oauth", "access"},
     "dev_provider": {"oauth", "http"},
     "http": {"oauth"},
     "config": {"oauth", "config_reader", "kept_secret"},

@@ -1,6 +1,6 @@
 """The gate as the script calls it: who is here, log in, log out."""
 
-import time
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
@@ -22,11 +22,15 @@ _NOBODY: Final = "Nobody is logged in here."
 _OUTSIDE: Final = "Start the app with `st-auth run app.py`; in a test use st_auth.testing.logged_in_as(...)."
 
 
-def require_login(provider: str | None = None) -> User:
+def require_login(provider: str | None = None, *, max_age: int | None = None, acr: str | Sequence[str] | None = None) -> User:
     """Return the person who is logged in, or send the browser to log in and stop the script.
 
     Call it at the top of the script and of each page. `provider` names one `[auth.NAME]` section, where there are several;
     a person who is logged in with another one is asked to log in with that.
+
+    `max_age` asks for a person who showed who they are within so many seconds, `acr` for one of these ways of doing so, as the
+    provider names them (OpenID Connect Core 1.0 section 2). Otherwise the page asks for it with a button and stops; the login opens
+    in a new tab, and when it is done the page runs again with every widget as it was.
 
     Raises LoginRequired (`no_session`) where no browser can be sent anywhere: outside of a server, in Streamlit's script health
     check, in AppTest without `st_auth.testing`.
@@ -36,6 +40,8 @@ def require_login(provider: str | None = None) -> User:
         _ask(provider)
     elif provider is not None and user.provider != provider:
         _ask_for_another(provider)
+    elif max_age is not None or acr is not None:
+        _require_confirmed(user, max_age, acr)
     return user  # type: ignore[return-value]  # _ask stops the script or raises
 
 
@@ -49,7 +55,7 @@ def current_user() -> User | None:
     if not login_id or core is None:
         return None
     live: LiveSession | None = core.live.by_login.get(login_id)
-    if live is None or live.lapsed(time.monotonic()):
+    if live is None or live.lapsed(core.clock.monotonic()):
         return None
     if in_cached_function.get():
         raise TypeError(SHARED)
@@ -104,6 +110,14 @@ def _ask(provider: str | None) -> None:
     if not _began_with_login(context):
         facts.send_to(context, _login_url(context, provider))
     st.stop()
+
+
+def _require_confirmed(user: User, max_age: int | None, acr: str | Sequence[str] | None) -> None:
+    from st_auth.app import ask
+
+    ways, core = ask.acr_of(acr), facts.core()
+    if not ask.shows(user, max_age, ways, core.clock.now().timestamp()):
+        ask.confirm(user, max_age, ways)
 
 
 def _ask_for_another(provider: str) -> None:

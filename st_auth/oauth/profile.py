@@ -27,6 +27,7 @@ __all__ = ["Provider", "load_profile", "resolve"]
 
 EmailRule = Literal["claim", "always", "never"]
 Landing = Literal["redirect_uri", "configured", "none"]
+Exchange = Literal["token-exchange", "jwt-bearer"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,6 +57,7 @@ class Provider:
     email_is_verified: EmailRule = "claim"
     logout_wants_id_token: bool = False
     logout_landing: Landing = "configured"
+    exchange: Exchange = "token-exchange"
     client_key: ClientKey | None = None
     resource: tuple[str, ...] = ()
     pushed_authorization_requests: bool | None = None

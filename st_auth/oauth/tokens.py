@@ -58,9 +58,10 @@ def code_request(grant: Grant, provider: Provider, metadata: Metadata, now: date
     return authenticated([*form.items(), *resource_parameters(provider)], provider, metadata, now)
 
 
-def refresh_request(refresh_token: Secret[str], provider: Provider, metadata: Metadata, now: datetime) -> ClientRequest:
-    """Ask for a fresh access token of the same scope, for the same resources (RFC 6749 section 6, RFC 8707 section 2.2)."""
-    form = [("grant_type", "refresh_token"), ("refresh_token", refresh_token.reveal()), *resource_parameters(provider)]
+def refresh_request(refresh_token: Secret[str], provider: Provider, metadata: Metadata, now: datetime, resource: str = "") -> ClientRequest:
+    """Ask for a fresh access token of the same scope, for `resource` or else for the configured ones (RFC 6749 section 6, RFC 8707)."""
+    resources = [("resource", resource)] if resource else resource_parameters(provider)
+    form = [("grant_type", "refresh_token"), ("refresh_token", refresh_token.reveal()), *resources]
     return authenticated(form, provider, metadata, now)
 
 

@@ -19,6 +19,7 @@ __all__ = [
     "anonymous_id",
     "auth_redirect",
     "claims_cookies",
+    "finished_early",
     "is_script_finished",
     "issued_paths",
     "notice",
@@ -164,3 +165,10 @@ def is_script_finished(data: bytes) -> bool:
     """Whether a message to the browser says that a script run ended."""
     message = _read_forward_msg(data)
     return message is not None and message.WhichOneof("type") == "script_finished"
+
+
+def finished_early(data: bytes) -> bytes:
+    """The same message, but as if the run had been stopped to begin again: then the browser keeps all that the page showed before."""
+    message = ForwardMsg.FromString(data)
+    message.script_finished = ForwardMsg.FINISHED_EARLY_FOR_RERUN
+    return bytes(message.SerializeToString())

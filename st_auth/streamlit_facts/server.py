@@ -22,6 +22,7 @@ __all__ = [
     "is_authors_route",
     "is_deferred_for",
     "open_sockets",
+    "run_again",
     "runtime_exists",
     "script_run_ctx",
     "send_to",
@@ -151,3 +152,10 @@ def _serves(app: Any, runtime: Any) -> bool:
             cells = getattr(route.endpoint, "__closure__", None) or ()
             return any(cell.cell_contents is runtime for cell in cells)
     return False
+
+
+def run_again(session_id: str) -> None:
+    """Run the script of a Streamlit session as it ran last, with every widget as it was. To be called in the server's event loop."""
+    info = _runtime.get_instance()._session_mgr.get_active_session_info(session_id) if runtime_exists() else None
+    if info is not None:
+        info.session.request_rerun(info.session._client_state)

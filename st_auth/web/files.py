@@ -16,6 +16,11 @@ class TabFiles:
         self._issue = issue
         self._session_id = ""
 
+    @property
+    def session_id(self) -> str:
+        """Streamlit's id of this tab, `""` until it has been told."""
+        return self._session_id
+
     def sent(self, data: bytes) -> None:
         """Take note of a message to the browser."""
         if not self._session_id:

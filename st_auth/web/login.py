@@ -1,6 +1,7 @@
 """The login as the browser sees it: choose a provider, go there, come back."""
 
 import hmac
+import json
 import logging
 import secrets
 from datetime import timedelta
@@ -20,6 +21,7 @@ from st_auth.web.bounded import BoundedThreads
 from st_auth.web.cookies import AT_MOST_ATTEMPTS, ATTEMPTS_AT_MOST_BYTES, expire_cookie, set_cookie
 from st_auth.web.origin import client_address, path_of, return_path
 from st_auth.web.pages import Choice, Page, login_page
+from st_auth.web.step_up import StepUpRoutes
 
 if TYPE_CHECKING:
     from st_auth.web.gate import Gate
@@ -46,11 +48,14 @@ class LoginRoutes:
         self._base = gate.core.config.base_path
         self._app_name = app_name
         self._at_provider = BoundedThreads(_PROVIDER_THREADS, _QUEUE_AT_MOST, "Too many logins wait for the provider.").run
+        self._step_up = StepUpRoutes(gate)
 
     # -- going there -----------------------------------------------------------------------------------------------------
 
     async def page(self, request: Request, _: Receive) -> Page:
         """Offer the ways to log in, or go straight where only one way was asked for."""
+        if request.param("ask"):
+            return await self._step_up_page(request)
         path = self._return_path(request)
         name = self._asked_provider(request)
         if name is None and isinstance(await self._gate.session_of(dict(request.cookies)), LiveSession):
@@ -60,9 +65,24 @@ class LoginRoutes:
         if name is None or (name in self._core.dev and not self._is_persona(name, request.param("persona"))):
             return self._choices(path, request)
         try:
-            return await self._begin(name, path, request)
+            prompt = "login" if self._routes.ended_mark(request) in _ASK_AGAIN_AFTER else None
+            return await self._begin(name, path, request, persona=request.param("persona"), prompt=prompt)
         except StAuthError as error:
             return self._refused(error, name, path)
+
+    async def _step_up_page(self, request: Request) -> Page:
+        """Go to the provider from a page that stays as it is, for the login that the page belongs to."""
+        name = ""
+        try:
+            session, asked = await self._step_up.asked(request)
+            name = asked.provider
+            stored = session.stored
+            is_link = name != stored.card.provider
+            hint = "" if is_link else str(json.loads(stored.profile_json).get("email") or "")
+            how = {"max_age": asked.max_age, "acr": asked.acr, "login_hint": hint or None, "login_id": session.login_id}
+            return await self._begin(name, f"{self._base}/auth/done", request, persona=stored.card.subject, **how)
+        except StAuthError as error:
+            return self._refused(error, name, f"{self._base}/")
 
     def _return_path(self, request: Request) -> str:
         """Where to come back to: `next`, or for `st.login()` the page that it was called on, which the Referer names."""
@@ -103,15 +123,13 @@ class LoginRoutes:
     def _is_local(self, request: Request) -> bool:
         return is_loopback(client_address(request.peer, dict(request.headers), self._config.trusted_proxies))
 
-    async def _begin(self, name: str, path: str, request: Request) -> Page:
-        """Send the browser to the provider, with the pending login sealed into a cookie of its own."""
-        prompt = "login" if self._routes.ended_mark(request) in _ASK_AGAIN_AFTER else None
+    async def _begin(self, name: str, path: str, request: Request, *, persona: str, **how: Any) -> Page:
+        """Send the browser to the provider, with the pending login sealed into a cookie of its own. `how` is for `Client.begin`."""
         client = self._core.clients[name]
-        url, pending = await self._at_provider(lambda: client.begin(self._config.redirect_uri_of(name), path, prompt=prompt))
+        url, pending = await self._at_provider(lambda: client.begin(self._config.redirect_uri_of(name), path, **how))
         if name in self._core.dev:
             if not self._is_local(request):
                 return self._gate.problem("dev_not_local")
-            persona = request.param("persona")
             url = await self._at_provider(lambda: self._core.dev[name].choose(url, persona))
         sealed = self._core.vault.seal_attempt(pending.to_json(), expires_at=pending.created_at + _ATTEMPT_AGE)
         cookie = set_cookie(self._gate.names, self._gate.names.attempt_of(pending.state), sealed, _ATTEMPT_AGE)
@@ -175,9 +193,12 @@ class LoginRoutes:
 
     async def _finish(self, pending: PendingLogin, request: Request) -> Page:
         client = self._client_of(pending, request)
+        session = await self._step_up.session_for(pending, request) if pending.login_id else None
         if not await self._gate.in_store_thread(self._use_once, pending):
             return await self._already_used(pending, request)
         login: Login = await self._at_provider(lambda: client.finish(pending, request.query))
+        if session is not None:
+            return await self._step_up.finish(session, client, login)
         judge_allow(self._config.allow, login, client.provider)
         old = await self._gate.session_of(dict(request.cookies))
         cookie, stored = await self._gate.in_store_thread(self._begin_session, login, request, self._old_cookie(request))
@@ -250,6 +271,6 @@ def _page_code(error: StAuthError) -> str:
         return {"store": "store_unavailable", "busy": "busy"}.get(error.code, "provider_unavailable")
     if isinstance(error, ProviderError):
         return "protocol_violation"
-    if isinstance(error, LoginRefused) and error.code in ("access_denied", "not_allowed", "expired"):
+    if isinstance(error, LoginRefused) and error.code in ("access_denied", "not_allowed", "expired", "other_person"):
         return error.code
     return "response_mismatch"

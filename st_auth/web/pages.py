@@ -21,6 +21,7 @@ __all__ = [
     "Page",
     "ProblemText",
     "confirm_logout_page",
+    "done_page",
     "ended_page",
     "framed_page",
     "login_page",
@@ -108,6 +109,12 @@ def problem_page(
     ]
     page = _page(app_name, heading, content, status=status)
     return page if retry_after is None else page.with_headers((b"retry-after", str(retry_after).encode()))
+
+
+def done_page(app_name: str, app_url: str) -> Page:
+    """Say that what a page asked for in a tab of its own is done."""
+    sentence = "The page that you came from goes on by itself. You may close this tab."
+    return _page(app_name, "Done", [_badge("check"), f"<h1>Done</h1><p>{sentence}</p>", _button("Open the app here", app_url)])
 
 
 def stay_page(app_name: str, until_text: str) -> Page:

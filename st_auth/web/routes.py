@@ -16,7 +16,7 @@ from st_auth.web.cookies import ENDED_MARK_AGE, expire_cookie, set_cookie
 from st_auth.web.login import LoginRoutes
 from st_auth.web.logout import LogoutRoutes
 from st_auth.web.origin import path_of, return_path
-from st_auth.web.pages import ENDINGS, Page, ended_page, stay_page
+from st_auth.web.pages import ENDINGS, Page, done_page, ended_page, stay_page
 from st_auth.web.provider_logout import ProviderLogoutRoutes
 
 if TYPE_CHECKING:
@@ -47,6 +47,7 @@ class Routes:
             "/auth/frontchannel-logout": (("GET",), self._provider_logout.front),
             "/auth/ended": (("GET",), self._ended),
             "/auth/stay": (("GET",), self._stay),
+            "/auth/done": (("GET",), self._done),
             "/auth/health": (("GET", "HEAD"), self._health),
         }
         for name in self._config.providers:
@@ -127,6 +128,10 @@ class Routes:
         text = request.cookies.get(self._gate.names.ended)
         why = self._gate.core.unsign("ended", text, int(ENDED_MARK_AGE.total_seconds())) if text else None
         return why if isinstance(why, str) else ""
+
+    async def _done(self, *_: object) -> Page:
+        """Where the new tab of a step-up or of a linked account ends: the page that asked has gone on by itself."""
+        return done_page(self._app_name, f"{self._base}/")
 
     async def _stay(self, request: Request, _: Receive) -> Page:
         """A click in the two-minute notice: the person is here, so the idle clock starts again."""

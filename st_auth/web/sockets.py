@@ -38,6 +38,7 @@ class TabSocket:
         "_raw_receive",
         "_raw_send",
         "_run_ended",
+        "_waits",
         "session",
         "url",
     )
@@ -59,6 +60,7 @@ class TabSocket:
         self._is_leaving = False
         self._ran = False
         self._run_ended = run_ended
+        self._waits = False
 
     async def receive(self) -> Message:
         """The browser's next message for Streamlit; a disconnect once the session is over."""
@@ -119,6 +121,8 @@ class TabSocket:
             self._files.sent(data)
             if len(data) < _SHORT and not self._allows(data):
                 return
+            if self._waits and len(data) < _SHORT and facts.is_script_finished(data):
+                message = {**message, "bytes": facts.finished_early(data)}  # so that the browser keeps what the page showed before
         await self._raw_send(message)
 
     def _allows(self, data: bytes) -> bool:
@@ -140,6 +144,16 @@ class TabSocket:
     def say(self, text: str, seconds: int) -> None:
         """Show a notice in the tab for some seconds. Safe from any thread."""
         self._soon(self._say, text, seconds)
+
+    def wait_for_person(self) -> None:
+        """The page asks the person to do something in another tab: what it shows stays until `go_on`. Safe from any thread."""
+        self._waits = True
+
+    def go_on(self) -> None:
+        """What a page waits for is done: it runs again, with every widget as it was. To be called in the server's event loop."""
+        if self._waits:
+            self._waits = False
+            facts.run_again(self._files.session_id)
 
     def _landing(self, why: str) -> str:
         path = return_path(path_of(self.url), self._base)

@@ -122,6 +122,12 @@ PROBLEMS: Mapping[str, ProblemText] = MappingProxyType(
         "expired": ProblemText(
             400, "That took too long", "A login has to be finished within ten minutes, and this one was not.", "Start again; it is quick."
         ),
+        "other_person": ProblemText(
+            403,
+            "That was another account",
+            "You are logged in to the app with another account than the one that you have just used.",
+            "Try again with the account that you use the app with. You are still logged in.",
+        ),
         "already_used": ProblemText(
             400,
             "This login was already finished",
