@@ -12,6 +12,7 @@ from joserfc.jwk import RSAKey
 from st_auth.client import Client, PendingLogin
 from st_auth.errors import LoginRefused, ProviderError, StAuthError, Unavailable
 from st_auth.http import Http
+from st_auth.oauth.client_key import read_client_key
 from st_auth.oauth.profile import resolve
 from st_auth.secret import Secret
 from st_auth.testing.fake_issuer import FakeIssuer
@@ -760,6 +761,62 @@ class TestTheFakeIssuer:
 
         assert len(issuer.violations) == 2
         issuer.violations.clear()
+
+    def test_notes_what_is_wrong_with_a_push_and_with_a_number(self, client, issuer):
+        issuer.metadata = DEMANDED
+        credentials = {"client_id": "app", "client_secret": issuer.client_secret}
+        with httpx2.Client(transport=issuer.transport) as http:
+            assert http.post(f"{issuer.issuer}/par", data={"code_challenge_method": "S256"}).status_code == 401
+            form = {**credentials, "code_challenge_method": "plain", "request_uri": "urn:x"}
+            assert http.post(f"{issuer.issuer}/par?x=1", data=form).status_code == 201
+        url, pending = client.begin(CALLBACK, "/")
+        assert client.finish(pending, issuer.authorize(url).partition("?")[2]).subject == "ana"
+
+        for again in (url, f"{url}&prompt=none", f"{issuer.issuer}/authorize?client_id=app"):
+            issuer.authorize(again)
+
+        said = "\n".join(issuer.violations)
+        for what in (
+            "request_uri was pushed",
+            "not S256",
+            "authentication",
+            "/par was asked with a query",
+            "used before",
+            "beside",
+            "not pushed",
+        ):
+            assert what in said
+        issuer.violations.clear()
+
+    def test_notes_what_is_wrong_with_an_assertion(self, hands, tmp_path):
+        with FakeIssuer(clock=hands.clock(), serve=False, client_secret=None, client_key=public_pem("P-256")) as issuer:
+            known, stranger = (read_client_key(key_file(tmp_path, kind)) for kind in ("P-256", "RSA"))
+            at = int(hands.at.timestamp())
+            right = {"iss": "app", "sub": "app", "aud": issuer.issuer, "jti": "1", "iat": at, "exp": at + 60}
+            wrong = {
+                "lacks a claim": {"iat": None},
+                "another client's": {"sub": "other"},
+                "not the issuer alone": {"aud": [issuer.issuer]},
+                "longer than a minute": {"exp": at + 600},
+                "used before": {"jti": "1"},
+            }
+            sent = [(known, "ES256", {**right})]
+            sent += [(known, "ES256", {k: v for k, v in {**right, "jti": what, **change}.items() if v}) for what, change in wrong.items()]
+            with httpx2.Client(transport=issuer.transport) as http:
+                for key, algorithm, claims in [*sent, (stranger, "RS256", right)]:
+                    kind = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer"
+                    form = {"client_assertion_type": kind, "client_assertion": key.sign(json.dumps(claims).encode(), algorithm).reveal()}
+                    http.post(f"{issuer.issuer}/revoke", data=form)
+                assert http.post(f"{issuer.issuer}/revoke", data={"client_id": "app"}).status_code == 401
+
+            said = [v for v in issuer.violations if v != "client authentication is missing or wrong"]
+            assert len(said) == len(wrong) + 2
+            assert all(what in text for what, text in zip([*wrong, "not signed", "no client assertion"], said, strict=True))
+            issuer.violations.clear()
+
+    def test_takes_public_keys_in_pem_only(self):
+        with pytest.raises(ValueError, match="public key in PEM"):
+            FakeIssuer(serve=False, client_secret=None, client_key=b"nonsense")
 
     def test_shows_a_page_when_it_is_told_to_ask(self):
         with FakeIssuer() as issuer, httpx2.Client(trust_env=False) as browser:

@@ -10,6 +10,7 @@ from hypothesis import given, settings, strategies as some
 
 from st_auth.config import Allow, Config, Host, is_loopback, parse
 from st_auth.errors import ConfigError
+from tests.oauth.keys import key_file
 
 SECRET = "only for tests, and never anywhere else than here"
 CLIENT = {"client_id": "x", "client_secret": "x", "server_metadata_url": "https://issuer.example/.well-known/openid-configuration"}
@@ -122,6 +123,22 @@ def test_st_auth_that_is_no_table_is_a_problem():
 
 def test_idle_longer_than_absolute_is_a_problem():
     assert "st_auth.idle_timeout" in wrong(idle_timeout="13h")
+
+
+# -- how the client asks -------------------------------------------------------------------------------------------------------
+
+
+def test_a_client_key_stands_beside_the_secrets_file_and_is_read_at_the_start(tmp_path):
+    (tmp_path / ".streamlit").mkdir()
+    key_file(tmp_path / ".streamlit")
+    auth = {"client_secret": None, "client_key": "P-256.pem", "authorization_parameters": {"ui_locales": "de"}}
+
+    provider = read(auth, host=Host(port=8501, folder=tmp_path)).providers["default"]
+
+    assert provider.client_key is not None
+    assert provider.authorization_parameters["ui_locales"] == "de"
+    (tmp_path / ".streamlit" / "P-256.pem").unlink()
+    assert wrong(auth, host=Host(port=8501, folder=tmp_path)) == {"auth.client_key": "names a file that cannot be read"}
 
 
 # -- redirect_uri --------------------------------------------------------------------------------------------------------------

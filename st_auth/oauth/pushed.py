@@ -20,7 +20,8 @@ URI_LIMIT = 2048
 def is_pushed(provider: Provider, metadata: Metadata) -> bool:
     """Say whether authorization requests are pushed: where the provider demands it, else where it can and nobody says otherwise.
 
-    There is no way back to the address bar from here: a push that fails is a login that failed.
+    That it names an endpoint is enough for a client to use it (RFC 9126 section 5), and a client that has to push (section 6)
+    learns of that nowhere else. There is no way back to the address bar from here: a push that fails is a login that failed.
     """
     if metadata.require_pushed_authorization_requests:
         return True

@@ -107,7 +107,7 @@ def key_for(algorithm: str, number: int) -> Key:
 
 def _public(pem: bytes) -> Key:
     for kind in (RSAKey, ECKey, OKPKey):
-        with suppress(JoseError):
+        with suppress(JoseError, ValueError):
             key: Key = kind.import_key(pem)
             return key
     raise ValueError("not a public key in PEM")

@@ -96,13 +96,16 @@ def test_a_provider_that_fails_half_way(probe, provider, new_context, path, faul
     expect_person(page, "alice")
 
 
-def test_a_wrong_client_secret_is_a_page_and_a_log_line(openid_provider, new_context, tmp_path):
-    secrets = auth_secrets(**openid_provider.auth_section())
+@pytest.mark.parametrize("pushed", [True, False])
+def test_a_wrong_client_secret_is_a_page_and_a_log_line(openid_provider, new_context, tmp_path, pushed):
+    """Where requests are pushed it shows before anybody has to give a password."""
+    secrets = auth_secrets(**openid_provider.auth_section(pushed_authorization_requests=pushed))
     secrets["auth"]["client_secret"] = "not-the-secret-of-this-client"
     with running(openid_provider, tmp_path, secrets=secrets) as app:
         page = new_context().new_page()
         page.goto(app.url)
-        answer_provider(page, "alice")
+        if not pushed:
+            answer_provider(page, "alice")
         see(page, "The login gave a wrong answer")
         calm(page)
         reference = page.locator("code").inner_text()
