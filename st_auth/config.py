@@ -106,7 +106,7 @@ def parse(secrets: Mapping[str, Any], host: Host, env: Mapping[str, str] = os.en
     reader = Reader(own if isinstance(own, Mapping) else {})
     if not isinstance(own, Mapping):
         reader.wrong("st_auth", "is not a table", "write [st_auth] on a line of its own, and its keys below")
-    providers = _providers(auth, reader)
+    providers = _providers(auth, host, reader)
     is_dev = any(section.get("profile") == "dev" for section in (auth, *auth.values()) if isinstance(section, Mapping))
     redirect_uri = _redirect_uri(auth, host, is_dev, reader)
     parts = urlsplit(redirect_uri)
@@ -149,7 +149,7 @@ def _no_auth() -> Problem:
     )
 
 
-def _providers(auth: Mapping[str, Any], reader: Reader) -> dict[str, Provider]:
+def _providers(auth: Mapping[str, Any], host: Host, reader: Reader) -> dict[str, Provider]:
     """Each [auth.NAME], and [auth] itself where it holds a client, as a Provider."""
     sections = {
         name: section
@@ -164,7 +164,7 @@ def _providers(auth: Mapping[str, Any], reader: Reader) -> dict[str, Provider]:
     providers = {}
     for name, section in sections.items():
         try:
-            providers[name] = resolve(name, section, file=SECRETS)
+            providers[name] = resolve(name, section, file=SECRETS, folders=(host.folder / ".streamlit", host.folder))
         except ConfigError as error:
             reader.problems.extend(error.problems)
     return providers

@@ -13,7 +13,7 @@ import httpx2
 
 from st_auth.clock import SYSTEM, Clock
 from st_auth.errors import ProviderError, Unavailable
-from st_auth.oauth.strict_json import parse_object
+from st_auth.oauth.strict_json import parse_list, parse_object
 from st_auth.secret import Secret
 
 __all__ = ["Answer", "Http", "Text"]
@@ -66,6 +66,13 @@ class Http:
     def get_json(self, url: str, *, bearer: Secret[str] | None = None) -> Mapping[str, Any]:
         """Return the JSON object at `url`, each of its keys once."""
         return json_of(self.get_text(url, bearer=bearer))
+
+    def get_list(self, url: str, *, bearer: Secret[str]) -> list[Any]:
+        """Return the JSON list at `url`."""
+        try:
+            return parse_list(self.get_text(url, bearer=bearer).text)
+        except ValueError:
+            raise _broken("a JSON list") from None
 
     def get_text(self, url: str, *, bearer: Secret[str] | None = None) -> Text:
         """Return the UTF-8 text at `url`. A token goes into the Authorization header and nowhere else (RFC 6750 section 2.1)."""

@@ -54,10 +54,11 @@ def authorization_request(
     """Return the URL that the browser is sent to (RFC 6749 section 4.1.1, OpenID Connect Core 1.0 section 3.1.2.1).
 
     Always code flow, with state, nonce and PKCE S256 even where the metadata does not mention it (RFC 9700 section 2.1.1).
-    `prompt` wins over the profile's; None of ours can be replaced by the profile's parameters.
+    `prompt` wins over the profile's; None of ours can be replaced by the profile's parameters. A provider without OpenID gets
+    neither nonce nor prompt, which are OpenID's.
     """
     parameters: dict[str, str] = dict(provider.authorization_parameters)
-    if prompt is not None:
+    if prompt is not None and provider.openid:
         parameters["prompt"] = prompt
     if pending.max_age is not None:
         parameters["max_age"] = str(pending.max_age)
@@ -71,7 +72,7 @@ def authorization_request(
         scope=" ".join(provider.scopes),
         state=pending.state,
         **{k: v for k, v in parameters.items() if v},
-        nonce=pending.nonce.reveal(),
+        **({"nonce": pending.nonce.reveal()} if provider.openid else {}),
         code_challenge=create_s256_code_challenge(pending.code_verifier.reveal()),
         code_challenge_method="S256",
     )

@@ -8,7 +8,7 @@ from st_auth.oauth.profile import Provider
 from st_auth.oauth.urls import discovery_url, is_secure
 from st_auth.oauth.violations import protocol_violation
 
-__all__ = ["Metadata", "judge_metadata"]
+__all__ = ["Metadata", "judge_metadata", "metadata_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,10 +34,23 @@ def judge_metadata(document: Mapping[str, Any], provider: Provider) -> Metadata:
         token_endpoint=_endpoint(document, "token_endpoint"),
         jwks_uri=_endpoint(document, "jwks_uri"),
         userinfo_endpoint=_optional_endpoint(document, "userinfo_endpoint"),
-        end_session_endpoint=_optional_endpoint(document, "end_session_endpoint"),
+        end_session_endpoint=provider.endpoints.get("end_session_endpoint") or _optional_endpoint(document, "end_session_endpoint"),
         revocation_endpoint=_optional_endpoint(document, "revocation_endpoint"),
         token_endpoint_auth_methods_supported=_strings(document, "token_endpoint_auth_methods_supported"),
         authorization_response_iss_parameter_supported=_flag(document, "authorization_response_iss_parameter_supported"),
+    )
+
+
+def metadata_of(provider: Provider) -> Metadata:
+    """Return the metadata of a provider without OpenID, which publishes none: its profile's. There are no keys, as nothing is signed."""
+    return Metadata(
+        issuer=str(provider.issuer),
+        authorization_endpoint=provider.endpoints["authorization_endpoint"],
+        token_endpoint=provider.endpoints["token_endpoint"],
+        jwks_uri="",
+        userinfo_endpoint=provider.endpoints.get("userinfo_endpoint"),
+        end_session_endpoint=provider.endpoints.get("end_session_endpoint"),
+        revocation_endpoint=provider.endpoints.get("revocation_endpoint"),
     )
 
 
@@ -54,7 +67,7 @@ def _issuer(document: Mapping[str, Any], provider: Provider) -> str:
 
 _ISSUER_HINT = (
     'Compare server_metadata_url (or issuer) with the "issuer" that the provider\'s metadata names: they must belong together, '
-    "letter by letter. With Entra, use the tenant's id and not its domain name."
+    "letter by letter. With Entra, use the tenant's id and not its domain name; for many tenants there is the profile entra-multitenant."
 )
 
 

@@ -1,13 +1,18 @@
 """One provider as its section in `[auth]` and its profile describe it, checked: all problems of a section at once."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Literal, cast
 
 from st_auth.errors import ConfigError, Problem
 from st_auth.oauth.algorithms import ALGORITHMS
-from st_auth.oauth.profile_file import AUTH_METHODS, EMAIL_RULES, LANDINGS, Profile, fill, load_profile, nearest, profile_of_host
+from st_auth.oauth.profile_file import AUTH_METHODS, EMAIL_RULES, LANDINGS, Profile, load_profile, nearest, profile_of_host
+from st_auth.oauth.profile_rules import ENDPOINTS, addresses
+from st_auth.oauth.quirks import ISSUER_NAMES_THE_TENANT
+from st_auth.oauth.tenants import PERSONAL_ACCOUNTS, is_tenant
+from st_auth.oauth.url_template import fill
 from st_auth.oauth.urls import DISCOVERY_SUFFIX, discovery_url, host_of, is_secure
 from st_auth.secret import Secret
 
@@ -23,7 +28,8 @@ class Provider:
 
     `profile` is empty for a section in Streamlit's own form, `issuer` is None where the metadata's address stands for it.
     `claims` maps our names (name, email, groups) to the provider's. `public` says that anybody can have an account there.
-    `algorithms` are those an ID token may be signed with; never `none`, never HMAC.
+    `algorithms` are those an ID token may be signed with; never `none`, never HMAC. `openid` is false only where a profile says so:
+    then `endpoints` come from there and `subject_from` says which answer names the person. `hints` say what to do by error code.
     """
 
     name: str
@@ -42,6 +48,13 @@ class Provider:
     email_is_verified: EmailRule = "claim"
     logout_wants_id_token: bool = False
     logout_landing: Landing = "configured"
+    openid: bool = True
+    endpoints: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    subject_from: str = "userinfo"
+    error_codes: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    hints: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    quirks: tuple[str, ...] = ()
+    tenants: tuple[str, ...] = ()
 
 
 _NATIVE = (
@@ -74,13 +87,14 @@ _NOT_SECURE = "is not an https URL (http is for loopback only)"
 _DEFAULT_CLAIMS = {"name": "name", "email": "email", "groups": "groups"}
 
 
-def resolve(section_name: str, section: Mapping[str, Any], *, file: str) -> Provider:
+def resolve(section_name: str, section: Mapping[str, Any], *, file: str, folders: Sequence[Path] = ()) -> Provider:
     """Return the provider that a section of `[auth]` describes, or raise `ConfigError` with all that is wrong in it.
 
     `section_name` is "default" for keys that stand in `[auth]` itself. A section without `profile` means what `st.login` makes of it.
+    A profile by a relative path is looked for in `folders`.
     """
     reader = _Reader(section_name, section, file)
-    provider = _from_profile(reader) if "profile" in section else _native(reader)
+    provider = _from_profile(reader, folders) if "profile" in section else _native(reader)
     if reader.problems or provider is None:
         raise ConfigError(reader.problems)
     return provider
@@ -171,6 +185,9 @@ def _native(reader: _Reader) -> Provider | None:
         email_is_verified=cast("EmailRule", reader.choice("email_is_verified", EMAIL_RULES, known.email_is_verified if known else "claim")),
         logout_wants_id_token=known is not None and known.logout_wants_id_token,
         logout_landing=cast("Landing", reader.choice("logout_landing", LANDINGS, known.logout_landing if known else "redirect_uri")),
+        error_codes=known.error_codes if known else MappingProxyType({}),
+        hints=known.hints if known else MappingProxyType({}),
+        quirks=known.quirks if known else (),
     )
 
 
@@ -229,25 +246,25 @@ def _check_client_kwargs(reader: _Reader, kwargs: Mapping[str, str]) -> None:
         reader.wrong("client_kwargs.token_endpoint_auth_method", "is not supported", mend)
 
 
-def _from_profile(reader: _Reader) -> Provider | None:
+def _from_profile(reader: _Reader, folders: Sequence[Path]) -> Provider | None:
     """Read a section that names a profile."""
     name = reader.text("profile", required=True, mend="Name one of the files in providers/.")
     try:
-        profile = load_profile(name)
+        profile = load_profile(name, folders)
     except ConfigError as error:
         reader.problems += error.problems
         return None
-    reader.only((*_PROFILED, *_ELSEWHERE, *profile.parameters, *(("server_metadata_url",) if profile.issuer == "{issuer}" else ())))
-    issuer = _issuer(reader, profile)
-    url = reader.text("server_metadata_url")
+    reader.only((*_PROFILED, *_ELSEWHERE, *profile.parameters, *_more_keys(profile)))
+    found = _addresses(reader, profile)
+    issuer = found.get("issuer", profile.issuer)
+    url = reader.text("server_metadata_url") or found.get("server_metadata_url", "")
     if url and not is_secure(url):
         reader.wrong("server_metadata_url", _NOT_SECURE, "Use the provider's https address.")
     parameters = {**profile.authorization_parameters, **reader.table("authorization_parameters")}
     if "prompt" in reader.section:
         parameters["prompt"] = reader.text("prompt")
-    scopes = reader.words("scopes", profile.scopes)
-    if "openid" not in scopes:
-        reader.wrong("scopes", "lacks openid", 'Add "openid".')
+    scopes = _scopes(reader, profile)
+    tenants = _tenants(reader)
     secret = reader.text("client_secret", default=profile.client_secret)
     method = reader.choice("token_endpoint_auth_method", ("", *AUTH_METHODS), profile.token_endpoint_auth_method)
     if not secret and method != "none":
@@ -257,27 +274,64 @@ def _from_profile(reader: _Reader) -> Provider | None:
         label=reader.text("label") or profile.name,
         profile=name,
         issuer=issuer,
-        metadata_url=url or discovery_url(issuer),
+        metadata_url=(url or discovery_url(issuer)) if profile.openid else "",
         client_id=reader.text("client_id", required=True, mend="Copy it from the provider's console.", default=profile.client_id),
         client_secret=Secret(secret) if secret else None,
         scopes=scopes,
         authorization_parameters=MappingProxyType(reader.parameters("authorization_parameters", parameters)),
         token_endpoint_auth_method=method or None,
         algorithms=profile.algorithms,
-        claims=MappingProxyType({**_DEFAULT_CLAIMS, **profile.claims, **reader.table("claims")}),
-        public=profile.public,
+        claims=_claims(reader, profile),
+        public=profile.public and (not tenants or PERSONAL_ACCOUNTS in tenants),
         email_is_verified=cast("EmailRule", reader.choice("email_is_verified", EMAIL_RULES, profile.email_is_verified)),
         logout_wants_id_token=profile.logout_wants_id_token,
         logout_landing=cast("Landing", reader.choice("logout_landing", LANDINGS, profile.logout_landing)),
+        openid=profile.openid,
+        endpoints=MappingProxyType({name: found[name] for name in ENDPOINTS if name in found}),
+        subject_from=profile.subject_from,
+        error_codes=profile.error_codes,
+        hints=profile.hints,
+        quirks=profile.quirks,
+        tenants=tenants,
     )
 
 
-def _issuer(reader: _Reader, profile: Profile) -> str:
-    """Fill the profile's issuer with the section's parameters."""
+def _more_keys(profile: Profile) -> tuple[str, ...]:
+    """The keys of a section that only some profiles have."""
+    keys = ("server_metadata_url",) if profile.issuer == "{issuer}" and profile.openid else ()
+    return (*keys, "tenants") if ISSUER_NAMES_THE_TENANT in profile.quirks else keys
+
+
+def _scopes(reader: _Reader, profile: Profile) -> tuple[str, ...]:
+    scopes = reader.words("scopes", profile.scopes)
+    if profile.openid and "openid" not in scopes:
+        reader.wrong("scopes", "lacks openid", 'Add "openid".')
+    if not profile.openid and "openid" in scopes:
+        reader.wrong("scopes", "has openid, which this provider does not know", 'Remove "openid".')
+    return scopes
+
+
+def _claims(reader: _Reader, profile: Profile) -> Mapping[str, str]:
+    own = reader.table("claims")
+    if "sub" in own:
+        reader.wrong("claims.sub", "cannot be chosen here: it says who a person is", "Remove it; a profile of your own can name it.")
+    return MappingProxyType({**_DEFAULT_CLAIMS, **profile.claims, **own})
+
+
+def _tenants(reader: _Reader) -> tuple[str, ...]:
+    tenants = tuple(word.lower() for word in reader.words("tenants", ()))
+    if not all(is_tenant(tenant) for tenant in tenants) or ("tenants" in reader.section and not tenants):
+        reader.wrong("tenants", "is not a list of tenant ids", 'Write ids such as "8eaef023-2b34-4da1-9baa-8bc8c9d6a490".')
+    return tenants
+
+
+def _addresses(reader: _Reader, profile: Profile) -> dict[str, str]:
+    """Fill the profile's addresses with the section's parameters; each parameter that is wrong is named once."""
     values = {name: reader.text(name) for name in profile.parameters}
-    issuer, wrong = fill(profile, values)
-    for name, what in wrong.items():
+    filled = {key: fill(template, values, profile.optional) for key, template in addresses(asdict(profile)).items()}
+    for name, what in {name: what for _, wrong in filled.values() for name, what in wrong.items()}.items():
         reader.wrong(name, what, f"Give {profile.parameters[name]}.")
-    if not wrong and not is_secure(issuer):
-        reader.wrong("issuer", _NOT_SECURE, "Use the provider's https address.")
-    return issuer
+    for key, (url, wrong) in filled.items():
+        if not wrong and not is_secure(url):
+            reader.wrong(key, _NOT_SECURE, "Use the provider's https address.")
+    return {key: url for key, (url, _) in filled.items()}

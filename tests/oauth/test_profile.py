@@ -1,4 +1,5 @@
 import re
+from dataclasses import asdict
 from datetime import date
 from pathlib import Path
 
@@ -8,7 +9,10 @@ from hypothesis import given, strategies as st
 from st_auth.errors import ConfigError
 from st_auth.oauth.algorithms import ALGORITHMS
 from st_auth.oauth.profile import Provider, load_profile, resolve
-from st_auth.oauth.profile_file import fill
+from st_auth.oauth.profile_file import Profile
+from st_auth.oauth.profile_rules import addresses
+from st_auth.oauth.quirks import QUIRKS
+from st_auth.oauth.url_template import fill
 from st_auth.oauth.urls import is_secure
 
 NATIVE = {
@@ -258,17 +262,18 @@ class TestFiles:
 
         assert profile.checked >= date(2026, 11, 22)
         assert profile.source.startswith("https://")
-        assert "openid" in profile.scopes
+        assert ("openid" in profile.scopes) == profile.openid
         example = {"domain": "acme.example", "host": "acme.example", "issuer": "https://acme.example"}
-        issuer, wrong = fill(profile, {name: example.get(name, "x") for name in profile.parameters})
-        assert not wrong
-        assert is_secure(issuer)
+        for template in addresses(asdict(profile)).values():
+            address, wrong = fill(template, {name: example.get(name, "x") for name in profile.parameters}, profile.optional)
+            assert not wrong
+            assert is_secure(address)
 
     def test_every_field_is_described(self):
         described = (PROVIDERS / "README.md").read_text("utf-8")
 
-        for field in ("name", "source", "issuer", "parameters", "optional", "extends", "logout_landing", "email_is_verified", "algorithms"):
-            assert f"`{field}`" in described
+        for field in (*Profile.__dataclass_fields__, "extends", *QUIRKS):
+            assert f"`{field}`" in described, field
 
     def write(self, tmp_path, text):
         path = tmp_path / "mine.toml"
