@@ -68,9 +68,11 @@ class Http:
         return json_of(self.get_text(url, bearer=bearer))
 
     def get_list(self, url: str, *, bearer: Secret[str]) -> list[Any]:
-        """Return the JSON list at `url`."""
+        """Return the JSON list at `url`, each key in it once."""
+        answer = self.get_text(url, bearer=bearer)
+        _require_no_page(answer)
         try:
-            return parse_list(self.get_text(url, bearer=bearer).text)
+            return parse_list(answer.text)
         except ValueError:
             raise _broken("a JSON list") from None
 
@@ -142,12 +144,16 @@ def _decoded(text: str) -> str:
 
 def json_of(answer: Text) -> dict[str, Any]:
     """Return the JSON object in `answer`, whatever its media type says, unless it says HTML."""
-    if answer.media_type in ("text/html", "application/xhtml+xml"):
-        raise _broken("JSON, not a page")
+    _require_no_page(answer)
     try:
         return parse_object(answer.text)
     except ValueError:
         raise _broken("a JSON object with each key once") from None
+
+
+def _require_no_page(answer: Text) -> None:
+    if answer.media_type in ("text/html", "application/xhtml+xml"):
+        raise _broken("JSON, not a page")
 
 
 @contextmanager
