@@ -184,6 +184,12 @@ class TestSnowflake:
     def test_of_the_token_response_only_what_the_profile_names_is_a_claim(self, snowflake):
         assert dict(login(snowflake, SNOWFLAKE).claims) == {"iss": "https://acme.snowflakecomputing.com", "sub": "ANA", "username": "ANA"}
 
+    def test_a_token_is_never_a_claim_even_if_the_section_names_one(self, snowflake):
+        one = login(snowflake, {**SNOWFLAKE, "claims": {"name": "access_token", "groups": "refresh_token"}})
+
+        assert (one.name, one.groups) == ("ANA", ())
+        assert "acc3ss" not in str(dict(one.claims))
+
     @pytest.mark.parametrize("username", [None, "", 5.0, True, ["ANA"]])
     def test_a_response_without_user_name_logs_nobody_in(self, snowflake, username):
         snowflake.token["username"] = username

@@ -70,6 +70,8 @@ def _plain(table: Mapping[str, Any]) -> _Found:
     claims = table.get("claims", {})
     if not claims.get("sub"):
         yield "claims.sub", "is missing", "Name what identifies a person for ever, such as an id; never a name that can pass to another."
+    elif claims["sub"] in ("access_token", "refresh_token", "id_token"):
+        yield "claims.sub", "names a token, which is a secret and no person", "Name what identifies a person for ever, such as an id."
     if "openid" in table.get("scopes", ()):
         yield "scopes", "has openid, which asks for an ID token that nobody would judge", "Remove openid, or remove openid = false."
     if table.get("server_metadata_url"):

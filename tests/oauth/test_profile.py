@@ -417,6 +417,7 @@ class TestWithoutOpenID:
             ('userinfo_endpoint      = "https://{host}/me"', "", "userinfo_endpoint"),
             ('claims.sub = "id"', "", "claims.sub"),
             ('claims.sub = "id"', 'claims.sub = ""', "claims.sub"),
+            ('claims.sub = "id"', 'claims.sub = "access_token"', "claims.sub"),
             ('["profile"]', '["openid"]', "scopes"),
             ("openid  = false", 'openid = false\nserver_metadata_url = "https://{host}/m"', "server_metadata_url"),
             ("openid  = false", 'openid = false\nclaims.email = "mail"\nemails_endpoint = "https://{host}/e"', "claims.email"),
