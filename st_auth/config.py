@@ -154,7 +154,7 @@ def _providers(auth: Mapping[str, Any], host: Host, reader: Reader) -> dict[str,
     sections = {
         name: section
         for name, section in auth.items()
-        if isinstance(section, Mapping) and name not in ("client_kwargs", "authorize_params")
+        if isinstance(section, Mapping) and name not in ("client_kwargs", "authorize_params", "authorization_parameters")
     }
     own = {key: value for key, value in auth.items() if key not in _SHARED_AUTH_KEYS and key not in sections}
     if own.keys() & {"client_id", "profile", "server_metadata_url"}:
@@ -164,7 +164,7 @@ def _providers(auth: Mapping[str, Any], host: Host, reader: Reader) -> dict[str,
     providers = {}
     for name, section in sections.items():
         try:
-            providers[name] = resolve(name, section, file=SECRETS, folders=(host.folder / ".streamlit", host.folder))
+            providers[name] = resolve(name, section, file=SECRETS, folder=host.folder / ".streamlit")
         except ConfigError as error:
             reader.problems.extend(error.problems)
     return providers

@@ -12,6 +12,7 @@ from st_auth.clock import SYSTEM, Clock
 from st_auth.config import Config
 from st_auth.dev_provider import DevProvider, load_personas
 from st_auth.errors import ConfigError, Problem
+from st_auth.grants import Grants
 from st_auth.http import Http
 from st_auth.keyring import Keyring
 from st_auth.live import Live
@@ -38,6 +39,7 @@ class Core:
     sessions: Sessions
     live: Live
     clients: Mapping[str, Client]
+    grants: Grants
     dev: Mapping[str, DevProvider]
     clock: Clock
 
@@ -56,7 +58,8 @@ class Core:
         return URLSafeTimedSerializer(list(reversed(self.keyring.derive_all(f"sign/{purpose}"))), salt=purpose)
 
     def close(self) -> None:
-        """Close what is open: clients and store."""
+        """Close what is open: revocations under way, clients and store."""
+        self.grants.close()
         for client in self.clients.values():
             client.close()
         self.store.close()
@@ -75,14 +78,16 @@ def build(config: Config, clock: Clock = SYSTEM, *, http: Callable[[str], Http] 
     clients = {name: Client(provider, make(name), clock) for name, provider in config.providers.items()}
     for warning in config.warnings:
         _LOGGER.warning("%s", warning)
+    sessions, live = Sessions(vault, limits, clock), Live(limits, clock)
     return Core(
         config=config,
         keyring=keyring,
         store=store,
         vault=vault,
-        sessions=Sessions(vault, limits, clock),
-        live=Live(limits, clock),
+        sessions=sessions,
+        live=live,
         clients=MappingProxyType(clients),
+        grants=Grants(sessions, live, clients, config.allow, clock),
         dev=MappingProxyType(dev),
         clock=clock,
     )

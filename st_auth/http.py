@@ -87,15 +87,28 @@ class Http:
         return answer
 
     def post_form(
-        self, url: str, data: Sequence[tuple[str, str]] | Mapping[str, str], *, headers: Mapping[str, Secret[str]] | None = None
+        self,
+        url: str,
+        data: Sequence[tuple[str, str]] | Mapping[str, str],
+        *,
+        headers: Mapping[str, Secret[str]] | None = None,
+        may_be_empty: bool = False,
+        created: bool = False,
     ) -> Answer:
-        """Send a form and return the JSON that answers it, with status 200 or 4xx. It is sent once, whatever happens."""
+        """Send a form and return the JSON that answers it, with status 200 or 4xx, or 201 where something may be `created`.
+
+        It is sent once, whatever happens. With `may_be_empty` the body of a 200 says nothing and is not read, as at revocation
+        (RFC 7009 section 2.2).
+        """
         pairs = list(data.items() if isinstance(data, Mapping) else data)
         revealed = {name: value.reveal() for name, value in (headers or {}).items()}
         sent = {"Accept": "application/json", "Content-Type": "application/x-www-form-urlencoded", **revealed}
         status, answer = self._call("POST", url, headers=sent, content=str(httpx2.QueryParams(tuple(pairs))).encode())
-        if status != HTTPStatus.OK and not httpx2.codes.is_client_error(status):
+        is_success = status == HTTPStatus.OK or (created and status == HTTPStatus.CREATED)
+        if not is_success and not httpx2.codes.is_client_error(status):
             raise _broken(f"an answer with status 200 or 4xx, not {status}")
+        if may_be_empty and status == HTTPStatus.OK:
+            return Answer(status, {})
         return Answer(status, _without_echo(json_of(answer), [value for _, value in pairs], revealed.get("Authorization", "")))
 
     def close(self) -> None:

@@ -5,7 +5,6 @@ Everything here is memory and safe to call from any thread; nothing here asks th
 
 import threading
 from collections.abc import Iterable
-from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Final, Protocol
 
@@ -99,7 +98,7 @@ class LiveSession:
     def wrote(self, stored: Session, ticks: float) -> None:
         """The store has this version now; another replica may have seen the person later than we did, but not later than now."""
         if stored.version >= self.stored.version:
-            self.stored = replace(stored, tokens=None)
+            self.stored = stored.without_tokens()
         seen = stored.card.last_seen_at
         if seen > self._seen:
             self._seen_at = min(ticks, self._seen_at + (seen - self._seen).total_seconds())
@@ -142,7 +141,7 @@ class Live:
         self._by_key: dict[str, LiveSession] = {}
         self._lock = threading.Lock()
         self._confirmed_at = clock.monotonic()
-        self.unfinished: dict[str, str] = {}
+        self.unfinished: dict[str, tuple[Session | None, str]] = {}  # None where only the key is known
         self._over: dict[str, tuple[str, float]] = {}
 
     def adopt(self, stored: Session) -> LiveSession:
@@ -152,14 +151,14 @@ class Live:
         """
         with self._lock:
             if over := self._over.get(stored.record_key):
-                late = LiveSession(replace(stored, tokens=None), self.limits, self.clock)
+                late = LiveSession(stored.without_tokens(), self.limits, self.clock)
                 late.ended = over[0]
                 return late
             known = self._by_key.get(stored.record_key)
             if known is not None:
                 known.wrote(stored, self.clock.monotonic())
                 return known
-            session = LiveSession(replace(stored, tokens=None), self.limits, self.clock)
+            session = LiveSession(stored.without_tokens(), self.limits, self.clock)
             self._by_key[stored.record_key] = session
             self.by_login[session.login_id] = session
             return session

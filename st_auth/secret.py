@@ -3,7 +3,7 @@
 import hmac
 from typing import Generic, NoReturn, TypeVar
 
-__all__ = ["Secret"]
+__all__ = ["AccessToken", "Secret"]
 
 T = TypeVar("T", str, bytes)
 
@@ -42,6 +42,21 @@ class Secret(Generic[T]):
 
     def __reduce_ex__(self, protocol: object) -> NoReturn:
         raise TypeError("A Secret cannot be pickled or copied.")
+
+
+class AccessToken(str):
+    """An access token as app code gets it: a plain text for drivers and headers that does not show itself in a `repr`.
+
+    It cannot be pickled or copied, so that no function which Streamlit caches for everybody can return it.
+    """
+
+    __slots__ = ()
+
+    def __repr__(self) -> str:
+        return "AccessToken(***)"
+
+    def __reduce_ex__(self, protocol: object) -> NoReturn:
+        raise TypeError("An access token cannot be pickled or copied.")
 
 
 def _as_bytes(value: str | bytes) -> bytes:

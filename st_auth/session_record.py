@@ -7,8 +7,8 @@ session, with a copy of the card, so that resuming opens one seal; or the sealed
 import json
 import struct
 from collections.abc import Mapping
-from dataclasses import dataclass
-from datetime import datetime
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
 from itertools import accumulate, pairwise
 from typing import Any, Final, Protocol
 
@@ -22,6 +22,7 @@ __all__ = [
     "Card",
     "Ended",
     "Found",
+    "Link",
     "LoginLike",
     "Session",
     "body_of",
@@ -39,7 +40,7 @@ _FAREWELL: Final = "farewell"
 _LIVING: Final = b"\x01"
 _ENDED: Final = b"\x02"
 _CARD_AT: Final = 5
-_SIZES: Final = struct.Struct(">7I")  # of card, claims, profile, what is small of the tokens, access, refresh and ID token
+_SIZES: Final = struct.Struct(">9I")  # of card, claims, profile, claims at login, links, what is small of the tokens, and the three tokens
 _DECODE: Final = json.JSONDecoder().raw_decode
 
 
@@ -90,11 +91,22 @@ _LAST_SEEN_AT: Final = Card.__slots__.index("last_seen_at")
 
 
 @dataclass(frozen=True, slots=True)
+class Link:
+    """An account at a second provider that the person has linked to this session."""
+
+    provider: str
+    issuer: str
+    subject: str
+    tokens: TokenSet
+
+
+@dataclass(frozen=True, slots=True)
 class Session:
     """One living session as its cookie opened it.
 
-    `claims_json` holds all claims of the login; `profile_json` holds name, email, email_verified, groups and sid as we understood them.
-    `expires_at` is the absolute limit. `cookie_key` stands for the cookie, which the process need not keep.
+    `claims_json` holds all claims as the provider last gave them; `profile_json` holds name, email, email_verified, groups and sid
+    as we understood them. `claims_at_login` is there when a refresh has changed them since. `expires_at` is the absolute limit.
+    `cookie_key` stands for the cookie, which the process need not keep.
     """
 
     record_key: str
@@ -105,6 +117,12 @@ class Session:
     tokens: TokenSet | None
     expires_at: datetime
     cookie_key: Secret[bytes]
+    claims_at_login: bytes = b""
+    links: tuple[Link, ...] = ()
+
+    def without_tokens(self) -> "Session":
+        """The same without anything that opens something at a provider: what a process may keep."""
+        return replace(self, tokens=None, links=()) if self.tokens or self.links else self
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,12 +130,14 @@ class Ended:
     """A session that is over, and why.
 
     `farewell` is what a logout at the provider needs (`provider`, `id_token` as a Secret or None, `logout_hint`); it is there for a
-    minute after an end by the person's own browser, and for who has the cookie.
+    minute after an end by the person's own browser, and for who has the cookie. `was` is the session that this call ended, as far
+    as it could be opened.
     """
 
     why: str
     card: Card
     farewell: Mapping[str, Any] | None
+    was: Session | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -147,8 +167,19 @@ def open_session(vault: Vault, record_key: str, record: Record, cookie_key: Secr
     body = vault.open_with_cookie(sealed, purpose=_BODY, record_key=record_key, expires_at=expires_at, cookie_key=cookie_key)
     if body is None:
         return None
-    card, claims_json, profile_json, *tokens = _split(body)  # neither claims nor profile is parsed: few requests need them
-    return Session(record_key, record.version, _read_card(card), claims_json, profile_json, _read_tokens(*tokens), expires_at, cookie_key)
+    card, claims, profile, at_login, links, *tokens = _split(body)  # neither claims nor profile is parsed: few requests need them
+    return Session(
+        record_key,
+        record.version,
+        _read_card(card),
+        claims,
+        profile,
+        _read_tokens(*tokens),
+        expires_at,
+        cookie_key,
+        at_login,
+        _read_links(links) if links else (),
+    )
 
 
 def open_ended(vault: Vault, record_key: str, record: Record, cookie_key: Secret[bytes]) -> Ended | None:
@@ -165,7 +196,8 @@ def open_ended(vault: Vault, record_key: str, record: Record, cookie_key: Secret
 def seal_session(vault: Vault, session: Session, tags: tuple[str, ...]) -> Record:
     """Seal a living session as a record, all of it with the present key."""
     key, expires_at, card = session.record_key, session.expires_at, _write_card(session.card)
-    body = _join(card, session.claims_json, session.profile_json, *_write_tokens(session.tokens))
+    links = _write_links(session.links) if session.links else b""
+    body = _join(card, session.claims_json, session.profile_json, session.claims_at_login, links, *_write_tokens(session.tokens))
     locked = vault.seal_with_cookie(body, purpose=_BODY, record_key=key, expires_at=expires_at, cookie_key=session.cookie_key)
     return Record(_LIVING + _sealed_card(vault, key, card, expires_at) + locked, expires_at, tags)
 
@@ -238,14 +270,14 @@ def _write_tokens(tokens: TokenSet | None) -> tuple[bytes, bytes, bytes, bytes]:
     if tokens is None:
         return b"", b"", b"", b""
     expiry = None if tokens.expires_at is None else microseconds(tokens.expires_at)
-    small = _json([tokens.token_type, expiry, *tokens.scope])
+    small = _json([tokens.token_type, expiry, tokens.margin.total_seconds(), *tokens.scope])
     return small, _token_bytes(tokens.access_token), _token_bytes(tokens.refresh_token), _token_bytes(tokens.id_token)
 
 
 def _read_tokens(small: bytes, access: bytes, refresh: bytes, id_token: bytes) -> TokenSet | None:
     if not small:
         return None
-    token_type, expiry, *scope = _parsed(small)
+    token_type, expiry, margin, *scope = _parsed(small)
     return TokenSet(
         Secret(access.decode()),
         token_type,
@@ -253,6 +285,20 @@ def _read_tokens(small: bytes, access: bytes, refresh: bytes, id_token: bytes) -
         Secret(refresh.decode()) if refresh else None,
         Secret(id_token.decode()) if id_token else None,
         tuple(scope),
+        timedelta(seconds=margin),
+    )
+
+
+def _write_links(links: tuple[Link, ...]) -> bytes:
+    fields = [[link.provider, link.issuer, link.subject, *(part.decode() for part in _write_tokens(link.tokens))] for link in links]
+    return _json(fields)
+
+
+def _read_links(plain: bytes) -> tuple[Link, ...]:
+    return tuple(
+        Link(provider, issuer, subject, tokens)
+        for provider, issuer, subject, *parts in _parsed(plain)
+        if (tokens := _read_tokens(*(part.encode() for part in parts)))
     )
 
 

@@ -107,23 +107,39 @@ class Sessions:
         while isinstance(current := self._read(session.record_key, session.cookie_key, seen_at), Session):
             if seen_at <= current.card.last_seen_at:
                 return current
-            if touched := self._put_touched(current, seen_at):
+            if touched := self._put_changed(current, card=replace(current.card, last_seen_at=seen_at)):
                 return touched
         return None
 
-    def end(self, session: Session, why: str) -> bool:
-        """End a session: its tokens are dropped, and what a logout at the provider needs stays for a minute under the cookie.
+    def claim(self, session: Session, claim: str) -> Session | None:
+        """Take the right to refresh, by a compare-and-set on this very version; None if the record has moved since it was read."""
+        return self._put_changed(session, card=replace(session.card, claim=claim))
 
-        True if this call ended it, False if it was over already.
+    def settle(self, session: Session, claim: str, change: Callable[[Session], Session]) -> Session | None:
+        """Write what came of a claim, and give the claim back; None when the session is over or the claim is somebody else's by now.
+
+        `change` gets the session as it is in the store, which a touch may have moved meanwhile.
         """
-        return self._end(session.record_key, why, session.cookie_key) is not None
+        while isinstance(current := self.reread(session), Session) and current.card.claim == claim:
+            changed = change(current)
+            if settled := self._put_changed(current, changed, card=replace(current.card, claim="")):
+                return settled
+        return None
+
+    def end(self, session: Session, why: str, *, farewell: bool = True) -> Ended | None:
+        """End a session: its tokens are dropped, and are in `was` of what is returned, to be revoked; None if it was over already.
+
+        With `farewell`, what a logout at the provider needs stays for a minute under the cookie. Without, as for an end that the
+        person did not ask for, the card stays until the absolute limit, to tell the browser why when it comes back.
+        """
+        return self._end(session.record_key, why, session.cookie_key, farewell=farewell)
 
     def end_by_key(self, record_key: str, why: str) -> Card | None:
         """End a session without its cookie, as an operator or the provider does; None if there was none.
 
         Without the cookie no farewell can be kept; the card stays until the absolute limit, to tell the browser when it comes back.
         """
-        ended = self._end(record_key, why, None)
+        ended = self._end(record_key, why, None, farewell=False)
         return ended.card if ended else None
 
     def of_person(self, issuer: str, subject: str) -> list[tuple[str, Card]]:
@@ -164,13 +180,13 @@ class Sessions:
                 return ended
         return None
 
-    def _end(self, record_key: str, why: str, cookie_key: Secret[bytes] | None) -> Ended | None:
+    def _end(self, record_key: str, why: str, cookie_key: Secret[bytes] | None, *, farewell: bool) -> Ended | None:
         while found := find(self._vault, record_key):
             if found.card.ended:
                 return None
             session = open_session(self._vault, record_key, found.record, cookie_key) if cookie_key else None
-            if ended := self._put_ended(found, why, session):
-                return ended
+            if ended := self._put_ended(found, why, session if farewell else None):
+                return replace(ended, was=session)
         self._vault.store.delete(record_key)  # what cannot be read is gone too, also for a process that could read it
         return None
 
@@ -183,10 +199,10 @@ class Sessions:
         audit.record("session_ended", login_id=card.login_id, issuer=card.issuer, subject=card.subject, provider=card.provider, why=why)
         return ended
 
-    def _put_touched(self, current: Session, seen_at: datetime) -> Session | None:
-        touched = replace(current, version=current.version + 1, card=replace(current.card, last_seen_at=seen_at))
-        record = seal_session(self._vault, touched, self._tags(touched))
-        return touched if self._vault.store.put(current.record_key, record, expect=current.version) else None
+    def _put_changed(self, current: Session, changed: Session | None = None, *, card: Card) -> Session | None:
+        put = replace(changed or current, version=current.version + 1, card=card)
+        record = seal_session(self._vault, put, self._tags(put))
+        return put if self._vault.store.put(current.record_key, record, expect=current.version) else None
 
     def _replace(self, record_key: str, by: Card) -> None:
         """End what a browser's new login takes the place of: `renewed` for the same person, whose tabs go on, else `replaced`."""

@@ -7,8 +7,10 @@ from types import MappingProxyType
 from typing import Any
 
 from st_auth.errors import LoginRequired
+from st_auth.grants import Grants
 from st_auth.live import LiveSession
 from st_auth.personal import SHARED, Personal
+from st_auth.secret import AccessToken, Secret
 
 __all__ = ["User", "UserSession"]
 
@@ -47,13 +49,14 @@ class User(Personal):
     in a function that Streamlit caches for everybody, and it raises LoginRequired once its session has ended.
     """
 
-    __slots__ = ("_facts", "_is_shared", "_live", "_profile", "_session")
+    __slots__ = ("_facts", "_grants", "_is_shared", "_live", "_profile", "_session")
 
-    def __init__(self, live: LiveSession, is_shared: Callable[[], bool]) -> None:
+    def __init__(self, live: LiveSession, is_shared: Callable[[], bool], grants: Grants) -> None:
         self._live = live
         self._is_shared = is_shared
-        self._facts: Mapping[str, Any] | None = None
-        self._profile: dict[str, Any] | None = None
+        self._grants = grants
+        self._facts: tuple[bytes, Mapping[str, Any]] = (b"", {})
+        self._profile: tuple[bytes, dict[str, Any]] = (b"", {})
         self._session = UserSession(live)
 
     @property
@@ -83,11 +86,11 @@ class User(Personal):
 
     @property
     def claims(self) -> Mapping[str, Any]:
-        """All claims of the ID token and of userinfo, read-only."""
-        live = self._here()
-        if self._facts is None:
-            self._facts = MappingProxyType(json.loads(live.stored.claims_json))
-        return self._facts
+        """All claims of the ID token and of userinfo, read-only; a refresh brings them up to date."""
+        written = self._here().stored.claims_json
+        if self._facts[0] is not written:
+            self._facts = (written, MappingProxyType(json.loads(written)))
+        return self._facts[1]
 
     @property
     def provider(self) -> str:
@@ -100,11 +103,23 @@ class User(Personal):
         self._here()
         return self._session
 
+    def token(self, *, refused: str | None = None) -> AccessToken:
+        """Return the person's access token, for a request that the app makes in their name; fresh for at least a tenth of its life.
+
+        Renews it where it must, once however many tabs, threads and processes ask. `refused` is a token that a resource has just
+        answered with 401: another one is got.
+
+        Raises LoginRequired (`grant_expired`: nothing to renew it with, or the provider renews it no more, which ends the login;
+        `session_ended`), Unavailable (`provider`, `store`) or ProviderError.
+        """
+        tokens = self._grants.tokens(self._here(), Secret(str(refused)) if refused is not None else None)
+        return AccessToken(tokens.access_token.reveal())
+
     def _about(self) -> dict[str, Any]:
-        live = self._here()
-        if self._profile is None:
-            self._profile = json.loads(live.stored.profile_json)
-        return self._profile
+        written = self._here().stored.profile_json
+        if self._profile[0] is not written:
+            self._profile = (written, json.loads(written))
+        return self._profile[1]
 
     def _here(self) -> LiveSession:
         """The live session; every attribute passes here."""

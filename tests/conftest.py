@@ -132,7 +132,7 @@ def new_context(chromium: "ChromiumBrowser") -> "Iterator[Callable[..., BrowserC
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """Tests with a browser come last: Playwright keeps an event loop running in its process, where others want one of their own."""
-    items.sort(key=lambda item: "browser" in item.path.parts)
+    items.sort(key=lambda item: "browser" in item.path.parts or "new_context" in getattr(item, "fixturenames", ()))
 
 
 @pytest.hookimpl(hookwrapper=True)

@@ -82,6 +82,9 @@ class PlainServer:
         form = dict(parse_qsl(request.content.decode()))
         self._require("application/json" in request.headers.get("Accept", ""), "JSON was not asked for")
         self._require(self._client_of(request, form) == self.client, "client authentication is missing or wrong")
+        if form.get("grant_type") == "refresh_token":
+            self._require(form.get("refresh_token") == self.token.get("refresh_token"), "another refresh token")
+            return httpx2.Response(200, json={"access_token": "acc3ss", "token_type": "bearer", "scope": "a,b", "id_token": "e30.e30.x"})
         begun = self.codes.pop(form.get("code"), None)
         if begun is None:
             return httpx2.Response(400, json={"error": "invalid_grant"})

@@ -16,6 +16,7 @@ from st_auth.oauth.profile import resolve
 from st_auth.secret import Secret
 from st_auth.testing.fake_issuer import FakeIssuer
 from tests.oauth.given import Hands
+from tests.oauth.keys import key_file, public_pem
 
 CALLBACK = "https://app.example/oauth2callback"
 NO_LOGOUT = {"id_token": None, "logout_hint": None, "post_logout_redirect_uri": None, "state": None}
@@ -126,6 +127,161 @@ class TestALogin:
         url, pending = client.begin(CALLBACK, "/")
 
         assert client.finish(PendingLogin.from_json(pending.to_json()), issuer.authorize(url).partition("?")[2]).subject == "ana"
+
+
+PAR = {"pushed_authorization_request_endpoint": "https://issuer.example/par"}
+DEMANDED = {**PAR, "require_pushed_authorization_requests": True}
+
+
+class TestAPushedRequest:
+    def test_par01_par02_par03_is_sent_once_and_the_browser_carries_its_number_only(self, client, issuer):
+        issuer.metadata = DEMANDED
+
+        url, pending = client.begin(CALLBACK, "/", prompt="login", max_age=60, login_hint="ana")
+
+        (pushed,) = [r for r in issuer.requests if r.url.path == "/par"]
+        form = parse_qs(pushed.content.decode())
+        assert pushed.method == "POST"
+        assert pushed.headers["Content-Type"] == "application/x-www-form-urlencoded"
+        assert pushed.headers["Authorization"].startswith("Basic ")
+        assert (form["prompt"], form["max_age"], form["login_hint"], form["state"]) == (["login"], ["60"], ["ana"], [pending.state])
+        assert parse_qs(urlsplit(url).query).keys() == {"client_id", "request_uri"}
+        for private in (pending.state, pending.nonce.reveal(), CALLBACK, "ana"):
+            assert private not in url
+        assert client.finish(pending, issuer.authorize(url).partition("?")[2]).subject == "ana"
+
+    def test_par03_each_login_has_a_number_of_its_own(self, client, issuer):
+        issuer.metadata = PAR
+
+        urls = {client.begin(CALLBACK, "/")[0] for _ in range(3)}
+
+        assert (len(urls), issuer.calls["/par"]) == (3, 3)
+
+    @pytest.mark.parametrize("metadata", [PAR, DEMANDED])
+    @pytest.mark.parametrize(
+        ("answer", "error"),
+        [
+            (httpx2.Response(400, json={"error": "invalid_request"}), ProviderError),
+            (httpx2.Response(401, json={"error": "invalid_client"}), ProviderError),
+            (httpx2.Response(405, json={"error": "x"}), ProviderError),
+            (httpx2.Response(404, text="nothing here"), ProviderError),
+            (httpx2.Response(302, headers={"Location": "https://evil.example/"}), ProviderError),
+            (httpx2.Response(201, html="<p>hello"), ProviderError),
+            (httpx2.Response(201, json={"request_uri": "", "expires_in": 60}), ProviderError),
+            (httpx2.Response(413, json={"error": "x"}), ProviderError),
+            (httpx2.Response(429, json={"error": "x"}), Unavailable),
+            (httpx2.Response(500, json={"error": "x"}), Unavailable),
+            (httpx2.Response(503), Unavailable),
+        ],
+    )
+    def test_par04_par05_that_fails_is_no_login_after_one_call_and_nothing_goes_by_the_address_bar(
+        self, client, issuer, metadata, answer, error
+    ):
+        issuer.metadata = metadata
+        issuer.answers["/par"] = answer
+
+        with pytest.raises(error):
+            client.begin(CALLBACK, "/")
+
+        assert issuer.calls["/par"] == 1
+
+    def test_par04_that_is_demanded_without_an_endpoint_is_no_login(self, client, issuer):
+        issuer.metadata = {"require_pushed_authorization_requests": True}
+
+        with pytest.raises(ProviderError) as caught:
+            client.begin(CALLBACK, "/")
+
+        assert caught.value.parameter == "pushed_authorization_request_endpoint"
+
+    def test_par05_an_error_that_repeats_what_was_pushed_is_withheld(self, client, issuer):
+        issuer.metadata = PAR
+        issuer.answers["/par"] = lambda r: httpx2.Response(
+            400, json={"error": "invalid_request", "error_description": parse_qs(r.content.decode())["code_challenge"][0]}
+        )
+
+        with pytest.raises(ProviderError) as caught:
+            client.begin(CALLBACK, "/")
+
+        assert caught.value.description == "(withheld: it repeats what was sent)"
+
+    def test_par04_is_not_sent_where_the_configuration_declines_and_nobody_demands_it(self, issuer, hands):
+        issuer.metadata = PAR
+
+        assert login(a_client(issuer, hands, pushed_authorization_requests=False), issuer).subject == "ana"
+        assert issuer.calls["/par"] == 0
+
+    @pytest.mark.parametrize("name", ["pushed_authorization_request_endpoint"])
+    def test_x18_its_endpoint_must_be_https(self, client, issuer, name):
+        issuer.metadata = {name: "http://issuer.example/par"}
+
+        assert parameter_refused(client, issuer) == name
+
+
+class TestAClientKey:
+    @pytest.fixture(params=["RSA", "P-256", "Ed25519"])
+    def keyed(self, request, hands, tmp_path):
+        """A strict provider that knows the public half of a key, and a section that names the private one."""
+        with FakeIssuer(
+            clock=hands.clock(), serve=False, redirect_uris=(CALLBACK,), client_secret=None, client_key=public_pem(request.param)
+        ) as one:
+            section = {**one.section(), "client_key": str(key_file(tmp_path, request.param)), "client_key_id": "k1"}
+            yield one, Client(resolve("fake", section, file="f"), Http(one.transport, clock=hands.clock()), hands.clock())
+
+    def test_f2_01_bcp14_signs_who_pushes_and_who_asks_for_tokens_with_pkce(self, keyed):
+        """The FAPI 2.0 flow without sender-constrained tokens: PAR, PKCE S256 and private_key_jwt."""
+        issuer, client = keyed
+        issuer.metadata = DEMANDED
+
+        assert login(client, issuer).subject == "ana"
+
+        assert (issuer.calls["/par"], issuer.calls["/token"]) == (1, 1)
+        assert [claims["aud"] for claims in issuer.assertions.claims] == [issuer.issuer] * 2
+        assert len({claims["jti"] for claims in issuer.assertions.claims}) == 2
+        assert {header["kid"] for header in issuer.assertions.headers} == {"k1"}
+        assert not [r for r in issuer.requests if "Authorization" in r.headers and r.url.path in ("/par", "/token")]
+
+    def test_bcp14_signs_with_what_the_metadata_takes(self, keyed):
+        issuer, client = keyed
+        issuer.metadata = {"token_endpoint_auth_signing_alg_values_supported": ["PS256", "ES256", "EdDSA", "HS256"]}
+
+        assert login(client, issuer).subject == "ana"
+        assert {header["alg"] for header in issuer.assertions.headers} < {"PS256", "ES256", "EdDSA"}
+
+    def test_f2_19_no_token_goes_in_a_query_or_form_of_another_endpoint(self, keyed):
+        issuer, client = keyed
+        issuer.metadata = DEMANDED
+
+        token = login(client, issuer).tokens.access_token.reveal()
+
+        assert not [r for r in issuer.requests if token in str(r.url) or token.encode() in r.content]
+
+
+class TestAResource:
+    API = ("https://api.acme.com", "urn:snowflake")
+
+    @pytest.mark.parametrize("metadata", [None, PAR], ids=["address bar", "pushed"])
+    def test_res01_bcp11_is_asked_for_at_each_step_and_the_token_goes_nowhere_else(self, issuer, hands, metadata):
+        issuer.metadata = metadata
+        client = a_client(issuer, hands, resource=self.API)
+        url, pending = client.begin(CALLBACK, "/")
+
+        assert client.finish(pending, issuer.authorize(url).partition("?")[2]).subject == "ana"
+
+        begun = [r.content.decode() for r in issuer.requests if r.url.path == "/par"] or [urlsplit(url).query]
+        (exchange,) = [r.content.decode() for r in issuer.requests if r.url.path == "/token"]
+        assert [parse_qs(text)["resource"] for text in (*begun, exchange)] == [list(self.API)] * 2
+        assert issuer.calls["/userinfo"] == 0
+
+    @pytest.mark.parametrize("path", ["/par", "/token"])
+    def test_res02_that_the_provider_does_not_know_is_its_error_after_one_call(self, issuer, hands, path):
+        issuer.metadata = PAR
+        issuer.answers[path] = httpx2.Response(400, json={"error": "invalid_target"})
+
+        with pytest.raises(ProviderError) as caught:
+            login(a_client(issuer, hands, resource=self.API), issuer)
+
+        assert (caught.value.code, caught.value.error, issuer.calls[path]) == ("request_refused", "invalid_target", 1)
+        assert "resource" in caught.value.hint
 
 
 class TestARefusal:
@@ -277,6 +433,36 @@ class TestAnIdToken:
         assert login(configured, issuer, max_age=7200).subject == "ana"
         assert parameter_refused(a_client(issuer, hands), issuer, max_age=60) == "auth_time"
         assert login(a_client(issuer, hands), issuer).subject == "ana"
+
+
+class TestALevelOfLogin:
+    GOLD = "urn:acme:gold"
+
+    def test_x25_that_was_asked_for_is_given_or_there_is_no_login(self, client, issuer):
+        issuer.claims = {"acr": self.GOLD}
+        assert login(client, issuer, acr=(self.GOLD, "urn:acme:silver")).claims["acr"] == self.GOLD
+
+        for weaker in ("urn:acme:bronze", "0", None):
+            issuer.claims = {"acr": weaker}
+            assert parameter_refused(client, issuer, acr=(self.GOLD,)) == "acr"
+
+    def test_x25_that_the_configuration_asks_for_is_held_to_in_the_same_way(self, issuer, hands):
+        configured = a_client(issuer, hands, authorization_parameters={"acr_values": f"{self.GOLD} urn:acme:silver"})
+
+        assert parameter_refused(configured, issuer) == "acr"
+        issuer.claims = {"acr": "urn:acme:silver"}
+        assert login(configured, issuer).subject == "ana"
+        assert parameter_refused(configured, issuer, acr=(self.GOLD,)) == "acr"
+
+    def test_x25_is_held_to_after_the_seal_too(self, client, issuer):
+        url, pending = client.begin(CALLBACK, "/", acr=(self.GOLD,), max_age=300, login_id="l1")
+        sealed = PendingLogin.from_json(pending.to_json())
+
+        assert (sealed.acr, sealed.max_age, sealed.login_id) == ((self.GOLD,), 300, "l1")
+        assert parse_qs(urlsplit(url).query)["acr_values"] == [self.GOLD]
+        with pytest.raises(ProviderError) as caught:
+            client.finish(sealed, issuer.authorize(url).partition("?")[2])
+        assert caught.value.parameter == "acr"
 
 
 class TestKeys:
@@ -450,10 +636,14 @@ class TestMetadata:
 
         assert caught.value.parameter == parameter
 
-    def test_x19_that_offers_no_pkce_changes_nothing(self, client, issuer):
+    def test_x19_bcp07_that_offers_no_pkce_changes_nothing(self, client, issuer):
         issuer.metadata = {"code_challenge_methods_supported": ["plain"]}
 
-        assert "code_challenge_method=S256" in client.begin(CALLBACK, "/")[0]
+        url, pending = client.begin(CALLBACK, "/")
+
+        sent = parse_qs(urlsplit(url).query)
+        assert sent["code_challenge_method"] == ["S256"]
+        assert (sent["state"], sent["nonce"]) == ([pending.state], [pending.nonce.reveal()])
 
     def test_a_failure_leaves_the_provider_alone_for_five_seconds(self, client, issuer, hands):
         issuer.answers["/.well-known/openid-configuration"] = lambda _: httpx2.Response(503)

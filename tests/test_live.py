@@ -7,6 +7,8 @@ from datetime import timedelta
 import pytest
 from hypothesis import given, strategies as some
 
+from st_auth.config import Allow
+from st_auth.grants import Grants
 from st_auth.keyring import Keyring
 from st_auth.live import HELD_AFTER, Live, LiveSession
 from st_auth.secret import Secret
@@ -40,6 +42,7 @@ class World:
         vault = Vault(Keyring.from_secret(Secret("s" * 32)), store)
         self.sessions = Sessions(vault, LIMITS, self.clock.clock)
         self.live = Live(LIMITS, self.clock.clock)
+        self.grants = Grants(self.sessions, self.live, {}, Allow(), self.clock.clock)
 
     def begin(self, **fields) -> LiveSession:
         _, stored = self.sessions.begin(Somebody(**fields))

@@ -133,13 +133,42 @@ class TestGitHub:
 
         assert login(github, GITHUB).tokens.id_token is None
 
-    def test_a_max_age_that_nothing_would_prove_is_refused_before_anybody_leaves(self, github):
-        client = Client(resolve("github", GITHUB, file="f"), Http(github.transport))
+    @pytest.mark.parametrize(
+        ("asked", "configured", "parameter"),
+        [
+            ({"max_age": 60}, {}, "max_age"),
+            ({"acr": ("mfa",)}, {}, "acr_values"),
+            ({}, {"max_age": "60"}, "max_age"),
+            ({}, {"acr_values": "mfa"}, "acr_values"),
+        ],
+    )
+    def test_what_nothing_would_prove_is_refused_before_anybody_leaves(self, github, asked, configured, parameter):
+        client = Client(resolve("github", {**GITHUB, "authorization_parameters": configured}, file="f"), Http(github.transport))
 
         with pytest.raises(ProviderError) as caught:
-            client.begin(CALLBACK, "/", max_age=60)
+            client.begin(CALLBACK, "/", **asked)
 
-        assert caught.value.parameter == "max_age"
+        assert caught.value.parameter == parameter
+
+    def test_a_refresh_asks_who_it_is_again_and_keeps_to_the_same_person(self, github):
+        github.token["refresh_token"] = "r3fresh"
+        with closing(Client(resolve("github", GITHUB, file="f"), Http(github.transport))) as client:
+            url, pending = client.begin(CALLBACK, "/")
+            one = client.finish(pending, github.authorize(url))
+            github.answers[USER] = {**OCTOCAT, "login": "mona", "company": "Acme"}
+            after = client.refresh(one.tokens)
+            now = client.judge_refreshed(one.tokens, after, (one.issuer, one.subject), one.claims)
+
+            assert (after.scope, after.id_token, after.refresh_token.reveal()) == (("a", "b"), None, "r3fresh")
+            assert (now.subject, now.name, now.claims["company"], now.email) == ("583231", "mona", "Acme", "octocat@example.com")
+
+            github.answers[USER] = {**OCTOCAT, "id": 1}
+            with pytest.raises(ProviderError) as caught:
+                client.judge_refreshed(one.tokens, after, (one.issuer, one.subject), one.claims)
+            assert caught.value.parameter == "userinfo.sub"
+
+            github.answers[USER] = httpx2.Response(503)
+            assert client.judge_refreshed(one.tokens, after, (one.issuer, one.subject), one.claims).name == "octocat"
 
     def test_a_prompt_of_openids_is_not_sent(self, github):
         client = Client(resolve("github", GITHUB, file="f"), Http(github.transport))
@@ -201,6 +230,16 @@ class TestSnowflake:
         snowflake.answers[snowflake.token_path] = httpx2.Response(400, json=body)
 
         assert refused(snowflake, SNOWFLAKE).error == "invalid_client"
+
+    def test_a_refresh_leaves_the_person_as_the_first_token_response_named_them(self, snowflake):
+        with closing(Client(resolve("there", SNOWFLAKE, file="f"), Http(snowflake.transport))) as client:
+            url, pending = client.begin(CALLBACK, "/")
+            one = client.finish(pending, snowflake.authorize(url))
+            after = client.refresh(one.tokens)
+
+            now = client.judge_refreshed(one.tokens, after, (one.issuer, one.subject), one.claims)
+
+        assert (now.subject, dict(now.claims)) == ("ANA", dict(one.claims))
 
     def test_a_role_is_asked_for_in_the_scopes(self, snowflake):
         section = {**SNOWFLAKE, "scopes": ["session:role:ANALYST"]}

@@ -357,7 +357,7 @@ def test_a_farewell_holds_what_there_is(sessions, login, farewell):
 def test_a_session_ends_once(sessions):
     cookie, session = sessions.begin(Login())
 
-    assert [sessions.end(session, "logout"), sessions.end(session, "again")] == [True, False]
+    assert [bool(sessions.end(session, "logout")), bool(sessions.end(session, "again"))] == [True, False]
     assert sessions.end_by_key(session.record_key, "again") is None
     assert sessions.touch(session, session.expires_at - SECOND) is None
     assert sessions.resume(cookie).why == "logout"
@@ -443,7 +443,7 @@ def test_a_body_from_another_row_does_not_open(sessions, store):
 @pytest.mark.parametrize("end", [False, True])
 def test_a_row_that_claims_to_be_of_the_other_kind_is_nobody(sessions, store, end):
     cookie, session = sessions.begin(Login())
-    version = 1 + (end and sessions.end(session, "logout"))
+    version = 1 + bool(end and sessions.end(session, "logout"))
     record = store.get(session.record_key)
 
     store.put(session.record_key, replace(record, value=bytes([3 - record.value[0]]) + record.value[1:]), expect=version)
@@ -727,7 +727,7 @@ class People(RuleBasedStateMachine):
     def logout(self, cookie):
         one = self.known[cookie]
         before = self.stored(one)
-        assert one["process"].end(one["session"], "logout") == (before == "living")
+        assert bool(one["process"].end(one["session"], "logout")) == (before == "living")
         if before == "living":
             self.mark_ended(one, "logout", by_cookie=True)
 

@@ -1,5 +1,6 @@
 """Logins at providers with habits of their own: Entra's many tenants behind one issuer, Cognito's logout, Slack's errors with 200."""
 
+import time
 from contextlib import closing
 from dataclasses import replace
 from urllib.parse import parse_qs, urlsplit
@@ -10,6 +11,7 @@ import pytest
 from st_auth.client import Client
 from st_auth.errors import ConfigError, LoginRefused, ProviderError
 from st_auth.http import Http
+from st_auth.oauth.logout_token import EVENT
 from st_auth.oauth.profile import resolve
 from st_auth.testing.fake_issuer import FakeIssuer
 
@@ -126,6 +128,33 @@ class TestManyTenants:
         entra.tokens = lambda answer: {**answer, "id_token": answer["id_token"][:-8] + "AAAAAAAA"}
 
         assert refused(entra) == "signature"
+
+    def test_after_a_refresh_it_must_be_the_same_tenant(self, entra):
+        with a_client(ENTRA, entra, template(entra)) as client:
+            url, pending = client.begin(CALLBACK, "/")
+            one = client.finish(pending, entra.authorize(url).partition("?")[2])
+            who = (one.issuer, one.subject)
+            after = client.refresh(one.tokens)
+            assert client.judge_refreshed(one.tokens, after, who, one.claims).issuer == one.issuer
+
+            entra.claims = {"iss": template(entra).replace("{tenantid}", THEIRS), "tid": THEIRS}
+            with pytest.raises(ProviderError) as caught:
+                client.judge_refreshed(one.tokens, client.refresh(after), who, one.claims)
+
+        assert caught.value.parameter == "iss"
+
+    def test_a_logout_is_for_the_persons_own_issuer(self, entra):
+        claims = {"aud": "app", "sid": "s", "jti": "j", "events": {EVENT: {}}, "iat": int(time.time()), "exp": int(time.time()) + 60}
+        ours, theirs = (template(entra).replace("{tenantid}", tenant) for tenant in (OURS, THEIRS))
+
+        with a_client(ENTRA, entra, template(entra)) as client:
+            token = entra.sign({**claims, "iss": ours, "tid": OURS}, {"typ": "logout+jwt"})
+            assert client.logout_token(token).issuer == ours
+            with pytest.raises(ProviderError) as caught:
+                client.logout_token(entra.sign({**claims, "iss": theirs, "tid": OURS}, {"typ": "logout+jwt"}))
+            assert caught.value.parameter == "iss"
+            assert client.may_be(ours) and client.may_be(theirs)
+            assert not any(client.may_be(issuer) for issuer in (template(entra), f"{ours}/", entra.issuer, ""))
 
     def test_a_single_tenant_is_compared_as_always(self, issuer):
         section = {"profile": "entra", "tenant": OURS, "client_id": "app", "client_secret": issuer.client_secret}

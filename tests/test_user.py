@@ -26,8 +26,8 @@ def live(world):
 
 
 @pytest.fixture
-def user(live):
-    return User(live, lambda: False)
+def user(live, world):
+    return User(live, lambda: False, world.grants)
 
 
 def test_it_says_who_logged_in(user):
@@ -44,7 +44,7 @@ def test_claims_are_whole_and_read_only(user):
 
 
 def test_a_person_without_an_address_has_an_empty_one(world):
-    assert User(world.begin(email=None), lambda: False).email == ""
+    assert User(world.begin(email=None), lambda: False, world.grants).email == ""
 
 
 def test_it_says_how_long_the_login_lasts(user, world):
@@ -69,8 +69,8 @@ def test_a13_after_the_end_every_attribute_says_that_it_is_over(world: World, li
 
 
 @pytest.mark.parametrize("name", ["issuer", "subject", "name", "email", "groups", "claims", "provider", "session"])
-def test_a16_in_a_function_that_is_cached_for_everybody_nothing_can_be_read(live, name):
-    shared = User(live, lambda: True)
+def test_a16_in_a_function_that_is_cached_for_everybody_nothing_can_be_read(live, world, name):
+    shared = User(live, lambda: True, world.grants)
 
     with pytest.raises(TypeError, match="shown to everybody"):
         getattr(shared, name)
@@ -91,9 +91,9 @@ def test_a16_streamlit_that_hashes_it_for_a_cache_is_told_why_not(user):
 
 
 def test_users_are_equal_by_issuer_and_subject_alone(world, user):
-    again = User(world.begin(name="Somebody else now"), lambda: False)
-    other_issuer = User(world.begin(issuer="https://other.example"), lambda: False)
-    other_subject = User(world.begin(subject="bob"), lambda: False)
+    again = User(world.begin(name="Somebody else now"), lambda: False, world.grants)
+    other_issuer = User(world.begin(issuer="https://other.example"), lambda: False, world.grants)
+    other_subject = User(world.begin(subject="bob"), lambda: False, world.grants)
 
     assert user == again
     assert user != other_issuer

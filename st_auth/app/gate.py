@@ -55,7 +55,7 @@ def current_user() -> User | None:
         raise TypeError(SHARED)
     user = live.anchor
     if type(user) is not User:
-        user = live.anchor = User(live, in_cached_function.get)
+        user = live.anchor = User(live, in_cached_function.get, core.grants)
     return user
 
 
@@ -83,9 +83,9 @@ def logout() -> None:
     if live is None:
         return
     try:
-        core.sessions.end(live.stored, "logout")
+        core.grants.finish(live.stored, "logout", farewell=True)
     except Unavailable:
-        core.live.unfinished[live.stored.record_key] = "logout"
+        core.live.unfinished[live.stored.record_key] = (live.stored, "logout")
     here = facts.socket_of(context.session_id)
     core.live.end(live, "logout", keep=here)
     if here is not None:

@@ -2,22 +2,23 @@
 
 import hmac
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from urllib.parse import parse_qsl
 
-from authlib.oauth2.rfc6749.parameters import prepare_grant_uri
 from authlib.oauth2.rfc7636 import create_s256_code_challenge
 
 from st_auth.errors import LoginRefused, ProviderError, StAuthError, Unavailable
 from st_auth.oauth.metadata import Metadata
 from st_auth.oauth.pending import PendingLogin
 from st_auth.oauth.profile import Provider
-from st_auth.oauth.violations import printable
+from st_auth.oauth.resource import resource_parameters
+from st_auth.oauth.urls import with_query
+from st_auth.oauth.violations import hint_of, printable
 from st_auth.secret import Secret
 
-__all__ = ["Grant", "authorization_request", "judge_response", "new_code_verifier", "new_token"]
+__all__ = ["Grant", "authorization_parameters", "authorization_url", "judge_response", "new_code_verifier", "new_token"]
 
 PENDING_LIMIT = timedelta(minutes=10)
 LEEWAY = timedelta(seconds=60)
@@ -43,40 +44,41 @@ def new_code_verifier() -> Secret[str]:
     return Secret(secrets.token_urlsafe(48))
 
 
-def authorization_request(
-    metadata: Metadata,
-    provider: Provider,
-    pending: PendingLogin,
-    *,
-    prompt: str | None = None,
-    login_hint: str | None = None,
-) -> str:
-    """Return the URL that the browser is sent to (RFC 6749 section 4.1.1, OpenID Connect Core 1.0 section 3.1.2.1).
+def authorization_parameters(
+    provider: Provider, pending: PendingLogin, *, prompt: str | None = None, login_hint: str | None = None
+) -> list[tuple[str, str]]:
+    """Return what is asked (RFC 6749 section 4.1.1, OpenID Connect Core 1.0 section 3.1.2.1), by the address bar or pushed.
 
     Always code flow, with state, nonce and PKCE S256 even where the metadata does not mention it (RFC 9700 section 2.1.1).
-    `prompt` wins over the profile's; None of ours can be replaced by the profile's parameters. A provider without OpenID gets
+    `prompt` wins over the configured one; none of ours can be replaced by configured parameters. A provider without OpenID gets
     neither nonce nor prompt, which are OpenID's.
     """
-    parameters: dict[str, str] = dict(provider.authorization_parameters)
+    wished: dict[str, str] = dict(provider.authorization_parameters)
     if prompt is not None and provider.openid:
-        parameters["prompt"] = prompt
+        wished["prompt"] = prompt
     if pending.max_age is not None:
-        parameters["max_age"] = str(pending.max_age)
+        wished["max_age"] = str(pending.max_age)
+    if pending.acr:
+        wished["acr_values"] = " ".join(pending.acr)
     if login_hint:
-        parameters["login_hint"] = login_hint
-    uri: str = prepare_grant_uri(
-        metadata.authorization_endpoint,
-        client_id=provider.client_id,
-        response_type="code",
-        redirect_uri=pending.redirect_uri,
-        scope=" ".join(provider.scopes),
-        state=pending.state,
-        **{k: v for k, v in parameters.items() if v},
+        wished["login_hint"] = login_hint
+    ours = {
+        "response_type": "code",
+        "client_id": provider.client_id,
+        "redirect_uri": pending.redirect_uri,
+        "scope": " ".join(provider.scopes),
+        "state": pending.state,
         **({"nonce": pending.nonce.reveal()} if provider.openid else {}),
-        code_challenge=create_s256_code_challenge(pending.code_verifier.reveal()),
-        code_challenge_method="S256",
-    )
-    return uri
+        "code_challenge": create_s256_code_challenge(pending.code_verifier.reveal()),
+        "code_challenge_method": "S256",
+    }
+    others = {name: value for name, value in wished.items() if value and name not in ours}
+    return [*ours.items(), *others.items(), *resource_parameters(provider)]
+
+
+def authorization_url(metadata: Metadata, parameters: Sequence[tuple[str, str]]) -> str:
+    """Return the URL that the browser is sent to, with the whole question in it."""
+    return with_query(metadata.authorization_endpoint, parameters)
 
 
 def judge_response(query: str, metadata: Metadata, pending: PendingLogin, now: datetime) -> Grant:
@@ -147,5 +149,5 @@ def _refusal(error: str, description: str | None) -> StAuthError:
         code="request_refused",
         error=printable(error),
         description=printable(description),
-        hint="Compare client_id, redirect_uri and scopes with what is registered at the provider.",
+        hint=hint_of(error) or "Compare client_id, redirect_uri and scopes with what is registered at the provider.",
     )

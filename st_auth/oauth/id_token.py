@@ -13,7 +13,19 @@ from st_auth.oauth.strict_json import parse_object
 from st_auth.oauth.violations import protocol_violation
 from st_auth.secret import Secret
 
-__all__ = ["Expectation", "claims_of", "judge_claims", "judge_userinfo", "merged", "require_audience"]
+__all__ = [
+    "LEEWAY",
+    "SUBJECT_LIMIT",
+    "Expectation",
+    "Identity",
+    "claims_of",
+    "judge_claims",
+    "judge_refreshed_claims",
+    "judge_userinfo",
+    "merged",
+    "require_audience",
+    "require_times",
+]
 
 LEEWAY = 60
 AGE_LIMIT = 10 * 60
@@ -45,7 +57,7 @@ _PROTOCOL = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Expectation:
-    """What an ID token must agree with. `max_age` in seconds, where the request had one; `code` where there was one."""
+    """What an ID token must agree with. `max_age` in seconds and `acr`, where the request had them; `code` where there was one."""
 
     issuer: str
     client_id: str
@@ -54,6 +66,7 @@ class Expectation:
     access_token: Secret[str]
     code: Secret[str] | None = None
     max_age: int | None = None
+    acr: tuple[str, ...] = ()
 
 
 def judge_claims(payload: bytes, expected: Expectation, now: datetime) -> dict[str, Any]:
@@ -66,7 +79,7 @@ def judge_claims(payload: bytes, expected: Expectation, now: datetime) -> dict[s
     if claims.get("iss") != expected.issuer:
         raise protocol_violation("iss", "the configured issuer")
     require_audience(claims, expected.client_id)
-    _require_times(claims, int(now.timestamp()))
+    require_times(claims, int(now.timestamp()), AGE_LIMIT)
     _require_subject(claims)
     _require_nonce(claims, expected.nonce)
     _require_hash(claims, "at_hash", expected.access_token, expected.algorithm)
@@ -74,6 +87,38 @@ def judge_claims(payload: bytes, expected: Expectation, now: datetime) -> dict[s
         _require_hash(claims, "c_hash", expected.code, expected.algorithm)
     if expected.max_age is not None:
         _require_recent_login(claims, expected.max_age, int(now.timestamp()))
+    if expected.acr and claims.get("acr") not in expected.acr:
+        hint = "The provider did not log the person in as strongly as acr_values asks, or does not say so."
+        raise protocol_violation("acr", "one of those that were asked for", hint=hint)
+    return {name: value for name, value in claims.items() if name not in _NEVER_KEPT}
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """Who a session is: what a refreshed ID token may not differ from."""
+
+    issuer: str
+    client_id: str
+    subject: str
+    auth_time: object = None
+
+
+def judge_refreshed_claims(payload: bytes, who: Identity, *, access_token: Secret[str], algorithm: str, now: datetime) -> dict[str, Any]:
+    """Return the claims of the verified ID token that came with a refresh, or raise `ProviderError` (Core 1.0 section 12.2).
+
+    It is about the same person, from the same issuer and for us. Its `auth_time` is that of the login, where both tell one; a
+    `nonce` proves nothing here and is not looked at.
+    """
+    claims = claims_of(payload)
+    if claims.get("iss") != who.issuer:
+        raise protocol_violation("iss", "the issuer of the session")
+    if claims.get("sub") != who.subject:
+        raise protocol_violation("sub", "the subject of the session")
+    require_audience(claims, who.client_id)
+    require_times(claims, int(now.timestamp()), AGE_LIMIT)
+    _require_hash(claims, "at_hash", access_token, algorithm)
+    if None not in (who.auth_time, claims.get("auth_time")) and claims["auth_time"] != who.auth_time:
+        raise protocol_violation("auth_time", "the time of the login")
     return {name: value for name, value in claims.items() if name not in _NEVER_KEPT}
 
 
@@ -97,14 +142,15 @@ def require_audience(claims: Mapping[str, Any], client_id: str) -> None:
         raise protocol_violation("azp", "our client_id, as the token is for others too")
 
 
-def _require_times(claims: Mapping[str, Any], now: int) -> None:
+def require_times(claims: Mapping[str, Any], now: int, age_limit: int) -> None:
+    """Require that a token is valid now and was made at most `age_limit` seconds ago, give or take a minute."""
     expires, issued, begins = _time(claims, "exp"), _time(claims, "iat"), _time(claims, "nbf", optional=True)
     if expires <= now - LEEWAY:
         raise protocol_violation("exp", "in the future", hint=_CLOCK_HINT)
     if issued > now + LEEWAY:
         raise protocol_violation("iat", "in the past", hint=_CLOCK_HINT)
-    if issued < now - AGE_LIMIT - LEEWAY:
-        raise protocol_violation("iat", "within ten minutes", hint=_CLOCK_HINT)
+    if issued < now - age_limit - LEEWAY:
+        raise protocol_violation("iat", f"within the last {age_limit // 60} minutes", hint=_CLOCK_HINT)
     if begins > now + LEEWAY:
         raise protocol_violation("nbf", "in the past", hint=_CLOCK_HINT)
 

@@ -87,7 +87,7 @@ def parse_jws(compact: str, algorithms: Sequence[str], types: Sequence[str] = ("
     if kid is not None and not isinstance(kid, str):
         raise protocol_violation("kid", "a string")
     if typ is not None and (not isinstance(typ, str) or typ.lower().removeprefix("application/") not in types):
-        raise protocol_violation("typ", "JWT")
+        raise protocol_violation("typ", types[0])
     return Jws(compact, algorithm, kid)
 
 

@@ -22,21 +22,32 @@ class Metadata:
     userinfo_endpoint: str | None = None
     end_session_endpoint: str | None = None
     revocation_endpoint: str | None = None
+    pushed_authorization_request_endpoint: str | None = None
+    require_pushed_authorization_requests: bool = False
     token_endpoint_auth_methods_supported: tuple[str, ...] = ()
+    token_endpoint_auth_signing_alg_values_supported: tuple[str, ...] = ()
     authorization_response_iss_parameter_supported: bool = False
 
 
 def judge_metadata(document: Mapping[str, Any], provider: Provider) -> Metadata:
-    """Accept the metadata of `provider`, or raise `ProviderError` (RFC 8414 section 3.3, Discovery 1.0 section 4.3)."""
+    """Accept the metadata of `provider`, or raise `ProviderError` (RFC 8414 section 3.3, Discovery 1.0 section 4.3).
+
+    Endpoints are https. Only a provider that is itself a plain one on this very machine, for development, may name such
+    endpoints: no other one makes this machine ask its own services.
+    """
+    issuer = _issuer(document, provider)
     return Metadata(
-        issuer=_issuer(document, provider),
-        authorization_endpoint=_endpoint(document, "authorization_endpoint"),
-        token_endpoint=_endpoint(document, "token_endpoint"),
-        jwks_uri=_endpoint(document, "jwks_uri"),
-        userinfo_endpoint=_optional_endpoint(document, "userinfo_endpoint"),
-        end_session_endpoint=provider.endpoints.get("end_session_endpoint") or _optional_endpoint(document, "end_session_endpoint"),
-        revocation_endpoint=_optional_endpoint(document, "revocation_endpoint"),
+        issuer=issuer,
+        authorization_endpoint=_endpoint(document, "authorization_endpoint", issuer),
+        token_endpoint=_endpoint(document, "token_endpoint", issuer),
+        jwks_uri=_endpoint(document, "jwks_uri", issuer),
+        userinfo_endpoint=_optional_endpoint(document, "userinfo_endpoint", issuer),
+        end_session_endpoint=provider.endpoints.get("end_session_endpoint") or _optional_endpoint(document, "end_session_endpoint", issuer),
+        revocation_endpoint=_optional_endpoint(document, "revocation_endpoint", issuer),
+        pushed_authorization_request_endpoint=_optional_endpoint(document, "pushed_authorization_request_endpoint", issuer),
+        require_pushed_authorization_requests=_flag(document, "require_pushed_authorization_requests"),
         token_endpoint_auth_methods_supported=_strings(document, "token_endpoint_auth_methods_supported"),
+        token_endpoint_auth_signing_alg_values_supported=_strings(document, "token_endpoint_auth_signing_alg_values_supported"),
         authorization_response_iss_parameter_supported=_flag(document, "authorization_response_iss_parameter_supported"),
     )
 
@@ -71,15 +82,19 @@ _ISSUER_HINT = (
 )
 
 
-def _endpoint(document: Mapping[str, Any], name: str) -> str:
+def _endpoint(document: Mapping[str, Any], name: str, issuer: str) -> str:
     value = document.get(name)
-    if not is_secure(value):
+    if not is_secure(value) or (_is_https(issuer) and not _is_https(value)):
         raise protocol_violation(name, "an https URL")
     return value
 
 
-def _optional_endpoint(document: Mapping[str, Any], name: str) -> str | None:
-    return None if document.get(name) is None else _endpoint(document, name)
+def _optional_endpoint(document: Mapping[str, Any], name: str, issuer: str) -> str | None:
+    return None if document.get(name) is None else _endpoint(document, name, issuer)
+
+
+def _is_https(url: str) -> bool:
+    return url[:8].lower() == "https://"
 
 
 def _strings(document: Mapping[str, Any], name: str) -> tuple[str, ...]:

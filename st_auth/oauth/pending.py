@@ -18,7 +18,8 @@ _FILLED = ("provider", "issuer", "state", "nonce", "code_verifier", "redirect_ur
 class PendingLogin:
     """One attempt to log in, sealed into the browser's attempt cookie meanwhile.
 
-    `issuer` is who was asked (RFC 9700 section 4.4.2); `login_id` is set when a login is stepped up or an account linked.
+    `issuer` is who was asked (RFC 9700 section 4.4.2); `login_id` is set when a login is stepped up or an account linked;
+    `max_age` and `acr` are what the answer is held to.
     """
 
     provider: str
@@ -31,6 +32,7 @@ class PendingLogin:
     login_id: str
     max_age: int | None
     created_at: datetime
+    acr: tuple[str, ...] = ()
 
     def to_json(self) -> bytes:
         """Return it as JSON, secrets in clear: for sealing only."""
@@ -45,6 +47,7 @@ class PendingLogin:
                 "return_to": self.return_to,
                 "login_id": self.login_id,
                 "max_age": self.max_age,
+                "acr": self.acr,
                 "created_at": self.created_at.isoformat(),
             },
             separators=(",", ":"),
@@ -54,19 +57,21 @@ class PendingLogin:
     def from_json(cls, text: bytes) -> "PendingLogin":
         """Return what `to_json` wrote; raises `ValueError` on anything odd, without showing it."""
         members = parse_object(text)
-        if members.keys() != {*_STRINGS, "max_age"} or not _well_typed(members):
+        if members.keys() != {*_STRINGS, "max_age", "acr"} or not _well_typed(members):
             raise ValueError("not a pending login")
         created_at = datetime.fromisoformat(members["created_at"])
         if created_at.tzinfo is None:
             raise ValueError("not a pending login")
         secret = {name: Secret(members[name]) for name in ("nonce", "code_verifier")}
-        return cls(**{**members, **secret, "created_at": created_at})
+        return cls(**{**members, **secret, "acr": tuple(members["acr"]), "created_at": created_at})
 
 
 def _well_typed(members: dict[str, Any]) -> bool:
-    max_age = members["max_age"]
+    max_age, acr = members["max_age"], members["acr"]
     return (
         all(isinstance(members[name], str) for name in _STRINGS)
         and all(members[name] for name in _FILLED)
         and (max_age is None or (type(max_age) is int and max_age >= 0))
+        and isinstance(acr, list)
+        and all(isinstance(level, str) and level for level in acr)
     )

@@ -16,9 +16,10 @@ from st_auth.oauth.algorithms import ALGORITHMS
 from st_auth.oauth.profile_rules import ENDPOINTS, contradictions
 from st_auth.oauth.quirks import QUIRKS
 
-__all__ = ["AUTH_METHODS", "EMAIL_RULES", "LANDINGS", "Profile", "load_profile", "nearest", "profile_of_host"]
+__all__ = ["AUTH_METHODS", "EMAIL_RULES", "KEY_METHOD", "LANDINGS", "Profile", "load_profile", "nearest", "profile_of_host"]
 
-AUTH_METHODS = ("client_secret_basic", "client_secret_post", "none")
+KEY_METHOD = "private_key_jwt"
+AUTH_METHODS = ("client_secret_basic", "client_secret_post", KEY_METHOD, "none")
 EMAIL_RULES = ("claim", "always", "never")
 LANDINGS = ("redirect_uri", "configured", "none")
 SUBJECTS = ("userinfo", "token_response")

@@ -13,7 +13,7 @@ from st_auth.oauth.id_token import claims_of
 from st_auth.oauth.jwks import Jwk
 from st_auth.oauth.violations import protocol_violation
 
-__all__ = ["PERSONAL_ACCOUNTS", "is_tenant", "issuer_of", "keys_of", "require_tenant"]
+__all__ = ["PERSONAL_ACCOUNTS", "is_issuer_of", "is_tenant", "issuer_of", "keys_of", "require_tenant"]
 
 PERSONAL_ACCOUNTS = "9188040d-6c67-4c5b-b112-36a304b66dad"  # the tenant of all personal Microsoft accounts: anybody's
 _PLACE = "{tenantid}"
@@ -26,11 +26,22 @@ def is_tenant(text: object) -> bool:
 
 
 def issuer_of(template: str, payload: bytes) -> str:
-    """Return the issuer that a verified ID token must name: the template filled with the token's own `tid`."""
-    tenant = claims_of(payload).get("tid")
+    """Return the issuer of a token: the template filled with its own `tid`, which its `iss` must be."""
+    claims = claims_of(payload)
+    tenant = claims.get("tid")
     if not is_tenant(tenant):
         raise protocol_violation("tid", "the id of a tenant, a GUID")
-    return template.replace(_PLACE, str(tenant))
+    issuer = template.replace(_PLACE, str(tenant))
+    if claims.get("iss") != issuer:
+        raise protocol_violation("iss", "the configured issuer with the token's own tid in it")
+    return issuer
+
+
+def is_issuer_of(template: str, issuer: str) -> bool:
+    """Say whether `issuer` is the template with some tenant in it."""
+    before, _, after = template.partition(_PLACE)
+    tenant = issuer.removeprefix(before).removesuffix(after)
+    return is_tenant(tenant) and issuer == template.replace(_PLACE, tenant)
 
 
 def keys_of(issuer: str, template: str, keys: Sequence[Jwk]) -> tuple[Jwk, ...]:

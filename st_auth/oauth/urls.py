@@ -1,10 +1,12 @@
 """Which addresses we talk to: https, or plain http on this very machine."""
 
+import re
+from collections.abc import Sequence
 from ipaddress import ip_address
 from typing import TypeGuard
-from urllib.parse import urlsplit
+from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 
-__all__ = ["DISCOVERY_SUFFIX", "discovery_url", "host_of", "is_loopback", "is_secure"]
+__all__ = ["DISCOVERY_SUFFIX", "discovery_url", "host_of", "is_absolute_uri", "is_loopback", "is_secure", "with_query"]
 
 DISCOVERY_SUFFIX = "/.well-known/openid-configuration"
 
@@ -52,3 +54,17 @@ def host_of(url: str) -> str:
         return urlsplit(url).hostname or ""
     except ValueError:
         return ""
+
+
+_ABSOLUTE = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:[!$%&'()*+,\-./0-9:;=?@A-Z\[\]_a-z~]+")
+
+
+def is_absolute_uri(text: str) -> bool:
+    """Say whether `text` is an absolute URI without a fragment (RFC 3986 section 4.3), as RFC 8707 section 2 wants a resource."""
+    return bool(_ABSOLUTE.fullmatch(text))
+
+
+def with_query(url: str, parameters: Sequence[tuple[str, str]]) -> str:
+    """Return `url` with `parameters` behind those that it has."""
+    parts = urlsplit(url)
+    return urlunsplit(parts._replace(query=urlencode([*parse_qsl(parts.query, keep_blank_values=True), *parameters])))

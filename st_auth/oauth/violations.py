@@ -2,7 +2,7 @@
 
 from st_auth.errors import ProviderError
 
-__all__ = ["printable", "protocol_violation"]
+__all__ = ["hint_of", "printable", "protocol_violation"]
 
 
 def protocol_violation(parameter: str, expected: str, *, hint: str = "") -> ProviderError:
@@ -16,3 +16,15 @@ def printable(value: object, limit: int = 200) -> str:
     if not isinstance(value, str):
         return ""
     return "".join(c for c in value[:limit] if " " <= c <= "~" and c not in '"\\')
+
+
+def hint_of(error: str) -> str:
+    """Return what to look at when a provider refuses a request with this error (RFC 6749 section 5.2, RFC 8707 section 2)."""
+    return {
+        "invalid_client": _CREDENTIALS,
+        "unauthorized_client": _CREDENTIALS,
+        "invalid_target": "Compare resource with the APIs that the provider knows and lets this client ask for.",
+    }.get(error, "")
+
+
+_CREDENTIALS = "Check client_id, client_secret (or client_key) and token_endpoint_auth_method."

@@ -28,8 +28,7 @@ class MemoryStore:
 
     def get(self, key: str) -> Record | None:
         """Return the record, or None (see `Store.get`)."""
-        if self._is_closed:
-            raise Unavailable("The session store is closed.", code="store")
+        self._require_open()
         record = self._records.get(key)
         return record if record is not None and record.expires_at > self._clock.now() else None
 
@@ -51,6 +50,7 @@ class MemoryStore:
 
     def find(self, tag: str) -> list[str]:
         """Return the keys with this tag (see `Store.find`)."""
+        self._require_open()
         with self._writing:
             return [key for key in self._tagged.get(tag, ()) if self.get(key)]
 
@@ -68,6 +68,10 @@ class MemoryStore:
         self._records.clear()
         self._tagged.clear()
         self._expiries.clear()
+
+    def _require_open(self) -> None:
+        if self._is_closed:
+            raise Unavailable("The session store is closed.", code="store")
 
     def _place(self, key: str, record: Record) -> None:
         before = self._records.get(key)

@@ -11,19 +11,18 @@ import secrets
 import threading
 from collections import Counter
 from collections.abc import Callable, Mapping
-from functools import cache
 from html import escape
 from typing import Any, Self
 from urllib.parse import parse_qs, parse_qsl, unquote_plus, urlencode, urlsplit
 
 import httpx2
 from joserfc import jws
-from joserfc.jwk import ECKey, KeyParameters, OKPKey, RSAKey
 
 from st_auth.clock import SYSTEM, Clock
-from st_auth.oauth.algorithms import CURVES, KEY_TYPES
+from st_auth.oauth.logout_token import EVENT
 from st_auth.oauth.profile import Provider
 from st_auth.secret import Secret
+from st_auth.testing.fake_clients import Assertions, Key, Pushed, form_of, key_for
 from st_auth.testing.loopback import server_for
 
 __all__ = ["PEOPLE", "FakeIssuer"]
@@ -35,7 +34,6 @@ PEOPLE: Mapping[str, Mapping[str, Any]] = {
 
 _HEADERS = {"Content-Type": "application/json", "Cache-Control": "no-store"}
 Patch = Mapping[str, Any] | Callable[[dict[str, Any]], Any] | None
-Key = RSAKey | ECKey | OKPKey
 
 
 class FakeIssuer:
@@ -44,7 +42,9 @@ class FakeIssuer:
     `person` is who logs in (a key of `people`, its subject); None refuses with `access_denied`. `metadata`, `response`, `tokens`,
     `claims`, `header` and `userinfo` change an answer: a mapping is laid over it (None removes a key), a callable gets it and
     returns another, or a text that is sent as it is. `answers["/token"] = httpx2.Response(500)` (or a callable that takes the
-    request) replaces a whole answer. `calls["/token"]` counts requests.
+    request) replaces a whole answer. `calls["/token"]` counts requests. With a `client_key` (its public half in PEM) the client signs who
+    it is; `pushed` changes the answer to a pushed authorization request, which metadata has to advertise (at `/par`). `sids`
+    has the newest session of each person.
     """
 
     def __init__(
@@ -52,6 +52,7 @@ class FakeIssuer:
         *,
         client_id: str = "app",
         client_secret: str | None = "s3cret/+ %&é",  # noqa: S107  # what must be form-encoded, on purpose
+        client_key: bytes | None = None,
         redirect_uris: tuple[str, ...] = (),
         people: Mapping[str, Mapping[str, Any]] = PEOPLE,
         clock: Clock = SYSTEM,
@@ -67,14 +68,16 @@ class FakeIssuer:
         self.claims: Patch = None
         self.header: Patch = None
         self.userinfo: Patch = None
+        self.pushed: Patch = None
         self.answers: dict[str, httpx2.Response | Callable[[httpx2.Request], httpx2.Response]] = {}
         self.calls: Counter[str] = Counter()
         self.requests: list[httpx2.Request] = []
         self.violations: list[str] = []
         self.logouts: list[dict[str, str]] = []
+        self.sids: dict[str, str] = {}
         self.revoked: list[str] = []
         self.refresh_count = 0
-        self.keys: list[Key] = [_key("RS256", 0)]
+        self.keys: list[Key] = [key_for("RS256", 0)]
         self.algorithm = "RS256"
         self.transport: httpx2.BaseTransport = httpx2.MockTransport(self.handle)
         self._clock = clock
@@ -85,6 +88,8 @@ class FakeIssuer:
         self._spent: set[str] = set()
         self._server = server_for(self.handle) if serve else None
         self.issuer = f"http://127.0.0.1:{self._server.server_port}" if self._server else "https://issuer.example"
+        self.assertions = Assertions(client_key, client_id, self.issuer) if client_key else None
+        self._pushed = Pushed(self._require)
 
     def __enter__(self) -> Self:
         if self._server:
@@ -140,11 +145,11 @@ class FakeIssuer:
     def rotate(self, algorithm: str = "RS256", *, keep: bool = False) -> None:
         """Sign with a new key from now on; the old ones are gone from the JWKS unless `keep`."""
         self.algorithm = algorithm
-        self.keys = [_key(algorithm, len(self.keys) + sum(self.calls.values())), *(self.keys if keep else [])]
+        self.keys = [key_for(algorithm, len(self.keys) + sum(self.calls.values())), *(self.keys if keep else [])]
 
     def authorize(self, url: str, person: str | None = None) -> str:
         """Visit an authorization URL as a browser would, and return the callback URL. Logs `person` in, else `self.person`."""
-        parameters = dict(parse_qsl(urlsplit(url).query, keep_blank_values=True))
+        parameters = self._asked(dict(parse_qsl(urlsplit(url).query, keep_blank_values=True)))
         return self._authorized(parameters, person or self.person)
 
     def sign(self, claims: object, header: Mapping[str, Any] | None = None, key: Key | bytes | None = None) -> str:
@@ -159,6 +164,15 @@ class FakeIssuer:
         if isinstance(key, bytes):
             return f"{signed}.{_base64(hmac.digest(key, signed.encode(), 'sha256'))}"
         return f"{signed}.{_base64(jws.JWSRegistry.algorithms[full['alg']].sign(signed.encode(), key))}"
+
+    def logout_token(self, person: str | None = None, *, claims: Patch = None, header: Patch = None, key: Key | bytes | None = None) -> str:
+        """Return a logout token for the newest session of a person (Back-Channel Logout 1.0 section 2.4), bent as answers are."""
+        subject = str(person or self.person)
+        now = self._now()
+        said: dict[str, Any] = {"iss": self.issuer, "aud": self.client_id, "sub": subject, "sid": self.sids.get(subject, "none")}
+        said |= {"iat": now, "exp": now + 120, "jti": secrets.token_urlsafe(12), "events": {EVENT: {}}}
+        bent = _patched({"alg": self.algorithm, "typ": "logout+jwt", "kid": self.keys[0].kid}, header)
+        return self.sign(_patched(said, claims), {"typ": None, "kid": None, **bent}, key)
 
     def handle(self, request: httpx2.Request) -> httpx2.Response:
         """Answer one request; `transport` and the HTTP server both end here."""
@@ -176,6 +190,7 @@ class FakeIssuer:
             ("GET", "/.well-known/openid-configuration"): self._metadata,
             ("GET", "/jwks"): self._jwks,
             ("GET", "/authorize"): self._authorize,
+            ("POST", "/par"): self._par,
             ("POST", "/token"): self._token,
             ("GET", "/userinfo"): self._userinfo,
             ("GET", "/logout"): self._logout,
@@ -208,12 +223,22 @@ class FakeIssuer:
         return _json({"keys": [key.as_dict(private=False, use="sig") for key in self.keys]})
 
     def _authorize(self, request: httpx2.Request) -> httpx2.Response:
-        parameters = dict(request.url.params)
+        parameters = self._asked(dict(request.url.params))
         if parameters.get("prompt") == "login" and "confirmed" not in parameters:
             again = escape(f"{self.issuer}/authorize?{urlencode({**parameters, 'confirmed': '1'})}")
             page = f'<!doctype html><title>Fake issuer</title><a id="login" href="{again}"><button>Log in</button></a>'
             return httpx2.Response(200, html=page)
         return httpx2.Response(302, headers={"Location": self._authorized(parameters, self.person)})
+
+    def _asked(self, sent: dict[str, str]) -> dict[str, str]:
+        demanded = isinstance(self.metadata, Mapping) and self.metadata.get("require_pushed_authorization_requests")
+        return self._pushed.asked(sent, bool(demanded))
+
+    def _par(self, request: httpx2.Request) -> httpx2.Response:
+        form = form_of(request, self._require)
+        if not self._require(self._is_authenticated(request, form), "client authentication is missing or wrong"):
+            return _json({"error": "invalid_client"}, 401)
+        return _json(_patched(self._pushed.put(form), self.pushed), 201)
 
     def _authorized(self, sent: dict[str, str], person: str | None) -> str:
         """Judge an authorization request as a strict provider does, and return where the browser goes."""
@@ -230,15 +255,14 @@ class FakeIssuer:
         code = secrets.token_urlsafe(24)
         grant = {"sub": person, "sid": secrets.token_urlsafe(12), "scope": sent.get("scope", "")}
         self._codes[code] = {**sent, **grant, "auth_time": self._now()}
+        self.sids[str(person)] = grant["sid"] or ""
         answer = {"error": "access_denied"} if person is None else {"code": code}
         response = _patched({**answer, "state": sent.get("state", ""), "iss": self.issuer}, self.response)
         query = response if isinstance(response, str) else urlencode(response)
         return f"{redirect_uri}{'&' if '?' in redirect_uri else '?'}{query}"
 
     def _token(self, request: httpx2.Request) -> httpx2.Response:
-        form = {name: values[0] for name, values in parse_qs(request.content.decode(), keep_blank_values=True).items()}
-        self._require(not request.url.query, "the token endpoint was asked with a query")
-        self._require(len(parse_qsl(request.content.decode(), keep_blank_values=True)) == len(form), "a parameter was sent twice")
+        form = form_of(request, self._require)
         if not self._require(self._is_authenticated(request, form), "client authentication is missing or wrong"):
             return _json({"error": "invalid_client"}, 401)
         grants = {"authorization_code": self._by_code, "refresh_token": self._by_refresh_token}
@@ -250,6 +274,9 @@ class FakeIssuer:
 
     def _is_authenticated(self, request: httpx2.Request, form: Mapping[str, str]) -> bool:
         header = request.headers.get("Authorization", "")
+        if self.assertions is not None:
+            faults = self.assertions.faults(form, self._now())
+            return all([self._require(not faults, ", ".join(faults)), not header])
         if self.client_secret is None:
             return not header and form.get("client_id") == self.client_id
         if not header:
@@ -360,12 +387,3 @@ def _json(answer: object, status: int = 200) -> httpx2.Response:
 
 def _base64(value: bytes) -> str:
     return base64.urlsafe_b64encode(value).rstrip(b"=").decode()
-
-
-@cache
-def _key(algorithm: str, number: int) -> Key:
-    """Return a key for that algorithm, made once in a process."""
-    kid: KeyParameters = {"kid": f"{algorithm}-{number}"}
-    if KEY_TYPES[algorithm] == "RSA":
-        return RSAKey.generate_key(2048, kid)
-    return ECKey.generate_key(CURVES[algorithm], kid) if KEY_TYPES[algorithm] == "EC" else OKPKey.generate_key("Ed25519", kid)

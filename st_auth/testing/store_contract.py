@@ -258,9 +258,10 @@ class StoreContract:
         store.close()
         store.close()
 
-        with pytest.raises(Unavailable) as caught:
-            store.get("key")
-        assert caught.value.code == "store"
+        for asked in (lambda: store.get("key"), lambda: store.find("tag")):
+            with pytest.raises(Unavailable) as caught:
+                asked()
+            assert caught.value.code == "store"
 
 
 def _record(store: Store, value: bytes = b"", *tags: str) -> Record:

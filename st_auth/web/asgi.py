@@ -71,15 +71,15 @@ def once(query: str, name: str) -> str:
     return _fields(query).get(name, "") if query else ""
 
 
-async def read_form(receive: Receive) -> dict[str, str]:
-    """The fields of a small form post; empty if it is larger than 16 KiB."""
+async def read_form(receive: Receive, largest: int = _LARGEST_FORM) -> dict[str, str]:
+    """The fields of a small form post; empty if it has more than `largest` bytes (16 KiB)."""
     body = b""
     while True:
         message = await receive()
         if message["type"] != "http.request":
             return {}
         body += message.get("body", b"")
-        if len(body) > _LARGEST_FORM:
+        if len(body) > largest:
             return {}
         if not message.get("more_body"):
             break

@@ -253,8 +253,9 @@ class Gate:
 
     async def _claims_of(self, session: LiveSession) -> str:
         """The cookies that make Streamlit's `st.user` hold this person's claims, as they were at login."""
+        at_login = session.stored.claims_at_login or session.stored.claims_json
         tokens = await self._exposed_tokens(session) if self._config.expose_tokens else {}
-        return facts.claims_cookies(json.loads(session.stored.claims_json), session.stored.card.provider, self._config.origin, tokens)
+        return facts.claims_cookies(json.loads(at_login), session.stored.card.provider, self._config.origin, tokens)
 
     async def _exposed_tokens(self, session: LiveSession) -> dict[str, str]:
         stored = await self.in_store_thread(self.core.sessions.reread, session.stored)

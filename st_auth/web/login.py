@@ -7,9 +7,6 @@ from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
 from urllib.parse import quote
 
-import anyio
-import anyio.to_thread
-
 from st_auth import audit, streamlit_facts as facts
 from st_auth.access.allow import judge_allow
 from st_auth.client import Client, Login, PendingLogin
@@ -19,6 +16,7 @@ from st_auth.live import LiveSession
 from st_auth.secret import Secret
 from st_auth.web.answers import redirect
 from st_auth.web.asgi import Receive, Request, once
+from st_auth.web.bounded import BoundedThreads
 from st_auth.web.cookies import AT_MOST_ATTEMPTS, ATTEMPTS_AT_MOST_BYTES, expire_cookie, set_cookie
 from st_auth.web.origin import client_address, path_of, return_path
 from st_auth.web.pages import Choice, Page, login_page
@@ -47,7 +45,7 @@ class LoginRoutes:
         self._config = gate.core.config
         self._base = gate.core.config.base_path
         self._app_name = app_name
-        self._provider_threads = anyio.CapacityLimiter(_PROVIDER_THREADS)
+        self._at_provider = BoundedThreads(_PROVIDER_THREADS, _QUEUE_AT_MOST, "Too many logins wait for the provider.").run
 
     # -- going there -----------------------------------------------------------------------------------------------------
 
@@ -144,12 +142,6 @@ class LoginRoutes:
         except ValueError:
             return None
 
-    async def _at_provider(self, call: Any) -> Any:
-        """Run a call that asks a provider, in one of eight threads; with 64 waiting the next one is told to come back."""
-        if self._provider_threads.statistics().tasks_waiting >= _QUEUE_AT_MOST:
-            raise Unavailable("Too many logins wait for the provider.", code="busy", retry_after=5)
-        return await anyio.to_thread.run_sync(call, limiter=self._provider_threads)
-
     # -- coming back -----------------------------------------------------------------------------------------------------
 
     async def callback(self, request: Request, _: Receive) -> Page:
@@ -169,14 +161,17 @@ class LoginRoutes:
 
     async def _without_attempt(self, request: Request, state: str) -> Page:
         """A callback that this browser did not ask for, or asked for before: never a token call, never another session."""
-        if not once(request.query, "code") and not once(request.query, "error"):
-            landed = self._core.unsign("logout", state, _LOGOUT_STATE_AGE) if state else None
-            if landed or not state:
-                return redirect(f"{self._base}/auth/ended?why=logout")
+        if not once(request.query, "code") and not once(request.query, "error") and self._is_landing(request, state):
+            return redirect(f"{self._base}/auth/ended?why=logout")
         if isinstance(await self._gate.session_of(dict(request.cookies)), LiveSession):
             return redirect(f"{self._base}/")
         audit.record("login_refused", code="cookie_missing", address=self._address(request))
         return self._gate.problem("cookie_missing", action=("Log in", f"{self._base}/auth/login"))
+
+    def _is_landing(self, request: Request, state: str) -> bool:
+        """Whether the browser comes back from a logout: with our state or with none, or with whatever it be just after one here."""
+        ours = bool(state) and self._core.unsign("logout", state, _LOGOUT_STATE_AGE) is not None
+        return ours or not state or self._routes.ended_mark(request) == "logout"
 
     async def _finish(self, pending: PendingLogin, request: Request) -> Page:
         client = self._client_of(pending, request)

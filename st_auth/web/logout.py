@@ -55,9 +55,9 @@ class LogoutRoutes:
     async def end(self, session: LiveSession) -> None:
         """End a session in the vault, then in this process; a store that is down is told later, and nobody is let in meanwhile."""
         try:
-            await self._gate.in_store_thread(self._core.sessions.end, session.stored, _LOGOUT)
+            await self._gate.in_store_thread(lambda: self._core.grants.finish(session.stored, _LOGOUT, farewell=True))
         except Unavailable:
-            self._core.live.unfinished[session.stored.record_key] = _LOGOUT
+            self._core.live.unfinished[session.stored.record_key] = (session.stored, _LOGOUT)
         self._core.live.end(session, _LOGOUT)
 
     async def _go_on(self, request: Request) -> Page:

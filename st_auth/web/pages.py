@@ -22,6 +22,7 @@ __all__ = [
     "ProblemText",
     "confirm_logout_page",
     "ended_page",
+    "framed_page",
     "login_page",
     "problem",
     "problem_page",
@@ -132,6 +133,14 @@ def confirm_logout_page(app_name: str, action_url: str, token: str, form_targets
         _button("Stay logged in", back_url, kind="button quiet") if back_url else "",
     ]
     return _page(app_name, "Log out?", content, form_targets=form_targets)
+
+
+def framed_page(ancestors: Sequence[str]) -> Page:
+    """An empty page, for a frame on pages of these origins and of no other."""
+    origins = " ".join(dict.fromkeys(origin for origin in ancestors if _ORIGIN.fullmatch(origin))) or "'none'"
+    policy = f"default-src 'none'; base-uri 'none'; form-action 'none'; frame-ancestors {origins}"
+    headers = [*(header for header in _FIXED_HEADERS if header[0] != b"x-frame-options"), (b"content-security-policy", policy.encode())]
+    return Page(200, b'<!doctype html><html lang="en"><title>Logged out</title></html>', headers)
 
 
 def _page(app_name: str, title: str, content: Sequence[str], *, status: int = 200, form_targets: Sequence[str] = ()) -> Page:

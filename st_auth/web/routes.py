@@ -1,6 +1,5 @@
 """Our own pages by path: who answers what, and the pages around a login that are not the login itself."""
 
-import json
 import logging
 import secrets
 from collections.abc import Awaitable, Callable
@@ -11,13 +10,14 @@ from urllib.parse import quote
 from st_auth.errors import Unavailable
 from st_auth.live import LiveSession
 from st_auth.sessions import FAREWELL_KEPT
-from st_auth.web.answers import redirect, short
+from st_auth.web.answers import as_json, redirect
 from st_auth.web.asgi import Receive, Request
 from st_auth.web.cookies import ENDED_MARK_AGE, expire_cookie, set_cookie
 from st_auth.web.login import LoginRoutes
 from st_auth.web.logout import LogoutRoutes
 from st_auth.web.origin import path_of, return_path
 from st_auth.web.pages import ENDINGS, Page, ended_page, stay_page
+from st_auth.web.provider_logout import ProviderLogoutRoutes
 
 if TYPE_CHECKING:
     from st_auth.web.gate import Gate
@@ -39,9 +39,12 @@ class Routes:
         self._base = gate.core.config.base_path
         self._login = LoginRoutes(gate, self, app_name)
         self._logout = LogoutRoutes(gate, app_name)
+        self._provider_logout = ProviderLogoutRoutes(gate)
         self._table: dict[str, tuple[tuple[str, ...], Handler]] = {
             "/auth/login": (("GET",), self._login.page),
             "/auth/logout": (("GET", "POST"), self._logout.page),
+            "/auth/backchannel-logout": (("POST",), self._provider_logout.back),
+            "/auth/frontchannel-logout": (("GET",), self._provider_logout.front),
             "/auth/ended": (("GET",), self._ended),
             "/auth/stay": (("GET",), self._stay),
             "/auth/health": (("GET", "HEAD"), self._health),
@@ -138,8 +141,7 @@ class Routes:
     async def _health(self, _request: Request, _: Receive) -> Page:
         """Whether this process may serve: its store answers. For load balancers; needs no login and says nothing else."""
         is_held = self._gate.core.live.is_held
-        page = short(503 if is_held else 200, json.dumps({"status": "held" if is_held else "ok"}))
-        return Page(page.status, page.body, [(k, b"application/json" if k == b"content-type" else v) for k, v in page.headers])
+        return as_json(503 if is_held else 200, {"status": "held" if is_held else "ok"})
 
 
 def _words(span: timedelta) -> str:

@@ -2,6 +2,7 @@
 
 import asyncio
 import logging
+from functools import partial
 from typing import TYPE_CHECKING, Final
 
 from st_auth.errors import Unavailable
@@ -55,7 +56,7 @@ class Watch:
         ticks = self._core.clock.monotonic()
         for session in self._live.known():
             if why := session.lapsed(ticks):
-                self._live.unfinished[session.stored.record_key] = why
+                self._live.unfinished[session.stored.record_key] = (session.stored, why)
                 self._live.end(session, why)
             elif session.sockets and not session.noticed:
                 self._warn(session, ticks)
@@ -96,8 +97,11 @@ class Watch:
 
     async def _finish_endings(self) -> None:
         """Tell the store what has ended here, also what it could not be told when it was down."""
-        for key, why in list(self._live.unfinished.items()):
-            await self._gate.in_store_thread(self._core.sessions.end_by_key, key, why)
+        for key, (stored, why) in list(self._live.unfinished.items()):
+            if stored is not None:
+                await self._gate.in_store_thread(partial(self._core.grants.finish, stored, why, farewell=False))
+            else:
+                await self._gate.in_store_thread(self._core.sessions.end_by_key, key, why)
             self._live.unfinished.pop(key, None)
 
     async def _write_touches(self) -> None:

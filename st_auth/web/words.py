@@ -72,6 +72,10 @@ ENDINGS: Mapping[str, Ending] = MappingProxyType(
             icon="clock",
         ),
         "ended": Ending("Your login was ended", "It was ended in another place: by your company's login, by an administrator, or by you."),
+        "grant_expired": Ending(
+            "Time to log in again", "Your company's login does not renew this login any more. That happens after a while.", icon="clock"
+        ),
+        "not_allowed": Ending("You may not use this app any more", "Your account has changed, and it is no longer among those that may."),
         "replaced": Ending("You logged in again", "A newer login in this browser took the place of this one."),
         "renewed": Ending("You logged in again", "A newer login in this browser took the place of this one."),
         "too_many": Ending(
@@ -110,6 +114,12 @@ PROBLEMS: Mapping[str, ProblemText] = MappingProxyType(
             "Your browser did not keep our cookie",
             "You logged in, but we could not tell that it was this browser that asked.",
             "Allow cookies for this site, open {address} in a normal window, and log in from start to end in the same browser.",
+        ),
+        "logout_mismatch": ProblemText(
+            400,
+            "That logout did not fit",
+            "The address does not name a login that was made at this app's provider, so nothing was ended.",
+            "To log out, use the app's own button.",
         ),
         "expired": ProblemText(
             400, "That took too long", "A login has to be finished within ten minutes, and this one was not.", "Start again; it is quick."

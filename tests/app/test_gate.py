@@ -211,7 +211,7 @@ def test_a_logout_while_the_store_is_down_is_told_later(runtime, house, session)
         st_auth.logout()
 
     assert session.ended == "logout"
-    assert list(house.core.live.unfinished.values()) == ["logout"]
+    assert [why for _, why in house.core.live.unfinished.values()] == ["logout"]
 
 
 def test_nobody_can_log_out_whom_they_are_not(runtime, house, session):

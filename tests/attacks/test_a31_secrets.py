@@ -165,7 +165,7 @@ def test_a31c_no_form_of_anything_of_a_login_shows_a_secret(house):
     cookie = ana.cookies[house.gate.names.session]
     live = house.live[0]
     stored = house.core.sessions.resume(Secret(cookie))
-    user = User(live, lambda: False)
+    user = User(live, lambda: False, house.core.grants)
     core, config, provider = house.core, house.config, house.config.providers["okta"]
     things = [core, config, core.keyring, core.vault, provider, live, live.stored, stored, stored.tokens, user, user.session]
 
@@ -191,6 +191,6 @@ def test_a31d_a_session_with_its_tokens_does_not_leave_by_pickle_or_copy(house, 
     ana.log_in()
     stored = house.core.sessions.resume(Secret(ana.cookies[house.gate.names.session]))
 
-    for thing in (stored.tokens.access_token, stored.cookie_key, User(house.live[0], lambda: False)):
+    for thing in (stored.tokens.access_token, stored.cookie_key, User(house.live[0], lambda: False, house.core.grants)):
         with pytest.raises(TypeError):
             way(thing)

@@ -4,12 +4,14 @@ import pytest
 
 from tests.browser.ground import expect_ended, expect_fact, expect_out_at_provider, expect_person, log_in, running
 from tests.browser.pages import answer_provider, fact, press
+from tests.servers.streamlit_app import auth_secrets
 
 
 @pytest.fixture(scope="module")
 def both(openid_provider, tmp_path_factory):
+    quiet = openid_provider.auth_section(logout_landing="none")  # else Alice's logout would find Bob at the provider, and end his
     with (
-        running(openid_provider, tmp_path_factory.mktemp("one")) as one,
+        running(openid_provider, tmp_path_factory.mktemp("one"), secrets=auth_secrets(**quiet)) as one,
         running(openid_provider, tmp_path_factory.mktemp("two")) as two,
     ):
         yield one, two

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from st_auth.errors import LoginRefused, ProviderError, StAuthError, Unavailable
-from st_auth.oauth.authorization import authorization_request, judge_response, new_code_verifier, new_token
+from st_auth.oauth.authorization import authorization_parameters, authorization_url, judge_response, new_code_verifier, new_token
 from tests.oauth.given import METADATA, NOW, PENDING, a_provider, with_iss_advertised
 
 ISS = "https://issuer.example"
@@ -14,6 +14,10 @@ ISS = "https://issuer.example"
 
 def asked(url):
     return {name: values[0] for name, values in parse_qs(urlsplit(url).query, keep_blank_values=True).items()}
+
+
+def authorization_request(metadata, provider, pending, **asked):
+    return authorization_url(metadata, authorization_parameters(provider, pending, **asked))
 
 
 def judge(metadata=METADATA, pending=PENDING, now=NOW, **parameters):
@@ -48,6 +52,38 @@ def test_prompt_max_age_and_login_hint_are_sent_and_the_query_of_the_endpoint_is
     assert (sent["tenant"], sent["prompt"], sent["max_age"], sent["login_hint"]) == ("1", "login", "0", "ana@example.com")
     assert sent["domain_hint"] == "acme"
     assert "empty" not in sent
+
+
+def test_the_levels_of_a_login_that_are_asked_for_go_along_and_win_over_the_configured_ones():
+    configured = a_provider(authorization_parameters={"acr_values": "urn:low", "ui_locales": "de"})
+
+    sent = asked(authorization_request(METADATA, configured, replace(PENDING, acr=("urn:gold", "urn:silver"))))
+
+    assert (sent["acr_values"], sent["ui_locales"]) == ("urn:gold urn:silver", "de")
+    assert asked(authorization_request(METADATA, configured, PENDING))["acr_values"] == "urn:low"
+
+
+def test_no_configured_parameter_replaces_ours():
+    """The configuration refuses them by name; here they come to nothing all the same."""
+    ours = asked(authorization_request(METADATA, a_provider(), PENDING))
+
+    assert asked(authorization_request(METADATA, a_provider(authorization_parameters=dict.fromkeys(ours, "x")), PENDING)) == ours
+
+
+def test_res01_bcp11_each_resource_goes_along_once_and_in_its_order():
+    provider = a_provider(resource=("https://api.acme.com/", "urn:snowflake"))
+
+    query = urlsplit(authorization_request(METADATA, provider, PENDING)).query
+
+    assert parse_qs(query)["resource"] == ["https://api.acme.com/", "urn:snowflake"]
+
+
+def test_res02_a_resource_that_the_provider_does_not_know_is_refused_with_a_hint():
+    with pytest.raises(ProviderError) as caught:
+        judge(error="invalid_target")
+
+    assert (caught.value.code, caught.value.error) == ("request_refused", "invalid_target")
+    assert "resource" in caught.value.hint
 
 
 def test_pkce_01_bcp05_every_verifier_is_new_and_of_64_unreserved_characters():

@@ -143,6 +143,22 @@ def test_x25_a_max_age_that_was_asked_for_is_held():
     assert refused_for(expectation(max_age=0), auth_time=AT - 61) == "auth_time"
 
 
+def test_x25_an_acr_that_was_asked_for_is_held():
+    asked = expectation(acr=("urn:acme:gold", "urn:acme:silver"))
+
+    assert judge(asked, acr="urn:acme:silver")
+    for weaker in (
+        {},
+        {"acr": "urn:acme:bronze"},
+        {"acr": ""},
+        {"acr": None},
+        {"acr": ["urn:acme:gold"]},
+        {"acr": "urn:acme:gold urn:acme:silver"},
+    ):
+        assert refused_for(asked, **weaker) == "acr"
+    assert judge(expectation(), acr="urn:acme:bronze")
+
+
 @pytest.mark.parametrize("payload", [b"", b"[]", b'{"sub":"ana","sub":"bob"}', b'{"exp": NaN}', b"\xff"])
 def test_x05_claims_that_are_no_strict_object_are_refused(payload):
     with pytest.raises(ProviderError) as caught:

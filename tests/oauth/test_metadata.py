@@ -17,6 +17,31 @@ def test_rp38_a_discovery_document_is_read():
     assert judge_metadata(DOCUMENT, a_provider()) == METADATA
 
 
+@pytest.mark.parametrize("name", ["token_endpoint", "userinfo_endpoint", "jwks_uri", "pushed_authorization_request_endpoint"])
+def test_x18_bba05_only_a_provider_on_this_machine_may_name_endpoints_on_it_in_plain_http(name):
+    here = {key: value.replace("https://issuer.example", "http://127.0.0.1:9000") for key, value in DOCUMENT.items()}
+    local = a_provider(issuer="http://127.0.0.1:9000")
+
+    assert judge_metadata({**here, name: "http://localhost:9001/x"}, local)
+    with pytest.raises(ProviderError) as caught:
+        judge_metadata({**DOCUMENT, name: "http://127.0.0.1:9000/x"}, a_provider())
+    assert caught.value.parameter == name
+
+
+def test_what_pushing_and_client_keys_need_is_read():
+    more = {
+        "pushed_authorization_request_endpoint": "https://issuer.example/par",
+        "require_pushed_authorization_requests": True,
+        "token_endpoint_auth_signing_alg_values_supported": ["PS256", "ES256"],
+    }
+
+    metadata = judge_metadata({**DOCUMENT, **more}, a_provider())
+
+    assert metadata.pushed_authorization_request_endpoint == "https://issuer.example/par"
+    assert metadata.require_pushed_authorization_requests is True
+    assert metadata.token_endpoint_auth_signing_alg_values_supported == ("PS256", "ES256")
+
+
 def test_rp37_keys_come_from_where_the_metadata_says():
     assert judge_metadata({**DOCUMENT, "jwks_uri": "https://keys.example/k"}, a_provider()).jwks_uri == "https://keys.example/k"
 

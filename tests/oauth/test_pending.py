@@ -12,9 +12,10 @@ MEMBERS = json.loads(PENDING.to_json())
 FILLED = st.text(min_size=1).filter(lambda s: s.isprintable())
 
 
-@given(FILLED, FILLED, st.text(), st.none() | st.integers(0, 10**9), st.datetimes(timezones=st.just(UTC)))
-def test_what_was_written_is_read_again(state, nonce, return_to, max_age, created_at):
-    pending = PendingLogin("a", "https://i.example", state, Secret(nonce), Secret("v"), "https://a/", return_to, "", max_age, created_at)
+@given(FILLED, FILLED, st.text(), st.none() | st.integers(0, 10**9), st.datetimes(timezones=st.just(UTC)), st.lists(FILLED))
+def test_what_was_written_is_read_again(state, nonce, return_to, max_age, created_at, acr):
+    told = ("https://a/", return_to, "", max_age, created_at, tuple(acr))
+    pending = PendingLogin("a", "https://i.example", state, Secret(nonce), Secret("v"), *told)
 
     assert PendingLogin.from_json(pending.to_json()) == pending
 
@@ -34,6 +35,10 @@ def test_a_pending_login_shows_no_secret():
         {"max_age": "5"},
         {"max_age": True},
         {"max_age": -1},
+        {"acr": None},
+        {"acr": "urn:a"},
+        {"acr": [""]},
+        {"acr": [5]},
         {"created_at": "yesterday"},
         {"created_at": "2026-11-22T08:00:00"},
         {"created_at": 7},

@@ -14,6 +14,7 @@ from st_auth.oauth.profile_rules import addresses
 from st_auth.oauth.quirks import QUIRKS
 from st_auth.oauth.url_template import fill
 from st_auth.oauth.urls import is_secure
+from tests.oauth.keys import key_file
 
 NATIVE = {
     "client_id": "app",
@@ -140,7 +141,7 @@ class TestNative:
             ({"response_type": "code id_token"}, "response_type"),
             ({"scope": "email"}, "scope"),
             ({"scope": ["openid"]}, "scope"),
-            ({"token_endpoint_auth_method": "private_key_jwt"}, "token_endpoint_auth_method"),
+            ({"token_endpoint_auth_method": "client_secret_jwt"}, "token_endpoint_auth_method"),
             ({"scopes": "openid"}, "scopes"),
         ],
     )
@@ -150,7 +151,7 @@ class TestNative:
     def test_client_kwargs_unknown_to_us_are_let_be(self):
         assert resolve("a", {**NATIVE, "client_kwargs": {"xyzzy": 1}}, file="f")
 
-    @pytest.mark.parametrize(("key", "value"), [("client_kwargs", "x"), ("authorize_params", ["x"]), ("authorize_params", {"a": 1})])
+    @pytest.mark.parametrize(("key", "value"), [("client_kwargs", "x"), ("authorize_params", ["x"]), ("authorize_params", {"a": 1.5})])
     def test_tables_must_be_tables(self, key, value):
         assert f"auth.google.{key}" in problems({**NATIVE, key: value})
 
@@ -255,6 +256,104 @@ class TestProfiled:
         assert resolve("okta", {**section, "token_endpoint_auth_method": "none"}, file="f").client_secret is None
 
 
+BOTH = pytest.mark.parametrize(
+    "section", [{k: v for k, v in NATIVE.items() if k != "client_secret"}, {k: v for k, v in OKTA.items() if k != "client_secret"}]
+)
+
+
+class TestAsking:
+    """How the client asks, in both forms of a section."""
+
+    @BOTH
+    def test_bcp14_a_client_key_is_read_from_beside_the_secrets_file(self, section, tmp_path):
+        key = key_file(tmp_path)
+
+        by_name = resolve("a", {**section, "client_key": key.name, "client_key_id": "k1"}, file="f", folder=tmp_path)
+        by_path = resolve("a", {**section, "client_key": str(key)}, file="f")
+
+        assert (by_name.client_key.kid, by_path.client_key.kid) == ("k1", "")
+        assert by_name.client_secret is None
+        assert "PRIVATE" not in repr(by_name)
+
+    @BOTH
+    @pytest.mark.parametrize(
+        ("more", "key"),
+        [
+            ({"client_key": "missing.pem"}, "client_key"),
+            ({"client_key": 5}, "client_key"),
+            ({"client_key": "P-256.pem", "client_secret": "x"}, "client_key"),
+            ({"client_key": "P-256.pem", "client_key_id": 5}, "client_key_id"),
+            ({"client_key": "RSA-1024.pem"}, "client_key"),
+            ({"resource": "api.acme.com"}, "resource"),
+            ({"resource": "/api"}, "resource"),
+            ({"resource": "https://api.acme.com/#part"}, "resource"),
+            ({"resource": "https://api.acme.com/ x"}, "resource"),
+            ({"resource": ["https://api.acme.com", ""]}, "resource"),
+            ({"resource": ["https://api.acme.com", 5]}, "resource"),
+            ({"resource": 5}, "resource"),
+            ({"pushed_authorization_requests": "yes"}, "pushed_authorization_requests"),
+            ({"pushed_authorization_requests": 1}, "pushed_authorization_requests"),
+            ({"authorization_parameters": {"max_age": "soon"}}, "authorization_parameters.max_age"),
+            ({"authorization_parameters": {"max_age": -1}}, "authorization_parameters.max_age"),
+            ({"authorization_parameters": {"max_age": "٣"}}, "authorization_parameters.max_age"),
+            ({"authorization_parameters": {"resource": "https://a"}}, "authorization_parameters.resource"),
+            ({"authorization_parameters": {"client_assertion": "x"}}, "authorization_parameters.client_assertion"),
+            ({"authorization_parameters": {"ui_locales": ["de"]}}, "authorization_parameters"),
+        ],
+    )
+    def test_res01_what_cannot_be_asked_with_is_a_problem_of_its_key(self, section, more, key, tmp_path):
+        for kind in ("P-256", "RSA-1024"):
+            key_file(tmp_path, kind)
+        with pytest.raises(ConfigError) as caught:
+            resolve("a", {**section, **more}, file="f", folder=tmp_path)
+
+        assert f"auth.a.{key}" in {problem.key for problem in caught.value.problems}
+
+    def test_a_key_goes_with_one_method_and_the_method_with_a_key(self, tmp_path):
+        path = str(key_file(tmp_path))
+        okta = {k: v for k, v in OKTA.items() if k != "client_secret"}
+        native = {k: v for k, v in NATIVE.items() if k != "client_secret"}
+
+        for method in ("none", "client_secret_post"):
+            assert "auth.a.token_endpoint_auth_method" in problems({**okta, "client_key": path, "token_endpoint_auth_method": method}, "a")
+            kwargs = {"client_kwargs": {"token_endpoint_auth_method": method}}
+            assert "auth.a.client_kwargs.token_endpoint_auth_method" in problems({**native, "client_key": path, **kwargs}, "a")
+        assert resolve("a", {**okta, "client_key": path, "token_endpoint_auth_method": "private_key_jwt"}, file="f").client_key
+        for secret in ({}, {"client_secret": "x"}):
+            asked = {**okta, **secret, "token_endpoint_auth_method": "private_key_jwt"}
+            assert "auth.a.client_key" in problems(asked, "a")
+            asked = {**native, **secret, "client_kwargs": {"token_endpoint_auth_method": "private_key_jwt"}}
+            assert "auth.a.client_key" in problems(asked, "a")
+
+    def test_an_empty_client_key_is_none(self):
+        assert "auth.a.client_secret" in problems({**{k: v for k, v in OKTA.items() if k != "client_secret"}, "client_key": ""}, "a")
+
+    @BOTH
+    def test_res01_a_resource_is_one_uri_or_a_list_of_them(self, section):
+        uris = ["https://api.acme.com/v1?x=1", "urn:snowflake", "api://0d4b"]
+        section = {**section, "client_secret": "x"}
+
+        assert resolve("a", {**section, "resource": uris[0]}, file="f").resource == (uris[0],)
+        assert resolve("a", {**section, "resource": [*uris, uris[0]]}, file="f").resource == tuple(uris)
+        assert resolve("a", section, file="f").resource == ()
+
+    @BOTH
+    def test_parameters_of_any_name_go_along(self, section):
+        asked = {"max_age": 3600, "acr_values": "urn:a urn:b", "ui_locales": "de", "hd": "acme.com", "login_hint": ""}
+        provider = resolve("a", {**section, "client_secret": "x", "authorization_parameters": asked}, file="f")
+
+        sent = {name: value for name, value in provider.authorization_parameters.items() if name != "prompt"}
+        assert sent == {"max_age": "3600", "acr_values": "urn:a urn:b", "ui_locales": "de", "hd": "acme.com"}
+
+    @BOTH
+    @pytest.mark.parametrize("wish", [True, False])
+    def test_par04_pushing_can_be_asked_for_and_declined(self, section, wish):
+        section = {**section, "client_secret": "x"}
+
+        assert resolve("a", {**section, "pushed_authorization_requests": wish}, file="f").pushed_authorization_requests is wish
+        assert resolve("a", section, file="f").pushed_authorization_requests is None
+
+
 class TestFiles:
     @pytest.mark.parametrize("path", sorted(PROVIDERS.glob("*.toml")), ids=lambda p: p.stem)
     def test_every_profile_that_we_ship_is_sound(self, path):
@@ -323,7 +422,7 @@ class TestFiles:
             "algorithms = []",
             "public = 1",
             'email_is_verified = "sometimes"',
-            'token_endpoint_auth_method = "private_key_jwt"',
+            'token_endpoint_auth_method = "client_secret_jwt"',
             'logout_landing = "home"',
         ],
     )

@@ -22,7 +22,7 @@ def judge(status=200, **changes):
 
 
 def test_the_request_holds_code_verifier_and_the_same_redirect_uri():
-    form = dict(code_request(GRANT, a_provider(), METADATA).pairs())
+    form = dict(code_request(GRANT, a_provider(), METADATA, NOW).pairs())
 
     assert form == {
         "grant_type": "authorization_code",
@@ -32,10 +32,24 @@ def test_the_request_holds_code_verifier_and_the_same_redirect_uri():
     }
 
 
+def test_res01_bcp11_the_token_request_repeats_the_resources():
+    pairs = code_request(GRANT, a_provider(resource=("https://api.acme.com", "urn:snowflake")), METADATA, NOW).pairs()
+
+    assert [value for name, value in pairs if name == "resource"] == ["https://api.acme.com", "urn:snowflake"]
+
+
+def test_res02_a_resource_that_the_token_endpoint_does_not_know_is_refused_with_a_hint():
+    with pytest.raises(ProviderError) as caught:
+        judge(400, error="invalid_target")
+
+    assert (caught.value.code, caught.value.error) == ("request_refused", "invalid_target")
+    assert "resource" in caught.value.hint
+
+
 def test_rp04_basic_is_the_default_and_both_halves_are_form_encoded():
     provider = a_provider(client_id="a:b c", client_secret=Secret("p%+/é"))
 
-    header = code_request(GRANT, provider, METADATA).headers["Authorization"].reveal()
+    header = code_request(GRANT, provider, METADATA, NOW).headers["Authorization"].reveal()
 
     assert base64.b64decode(header.removeprefix("Basic ")) == b"a%3Ab+c:p%25%2B%2F%C3%A9"
 
@@ -54,7 +68,7 @@ def test_rp04_basic_is_the_default_and_both_halves_are_form_encoded():
 def test_the_configuration_decides_how_we_authenticate_then_the_metadata(configured, offered, expected):
     provider = a_provider(token_endpoint_auth_method=configured)
 
-    request = code_request(GRANT, provider, replace(METADATA, token_endpoint_auth_methods_supported=offered))
+    request = code_request(GRANT, provider, replace(METADATA, token_endpoint_auth_methods_supported=offered), NOW)
 
     form = dict(request.pairs())
     assert ("Authorization" in request.headers) == (expected == "basic")
@@ -63,14 +77,14 @@ def test_the_configuration_decides_how_we_authenticate_then_the_metadata(configu
 
 
 def test_a_client_without_secret_says_only_who_it_is():
-    request = code_request(GRANT, a_provider(client_secret=None), METADATA)
+    request = code_request(GRANT, a_provider(client_secret=None), METADATA, NOW)
 
     assert dict(request.pairs())["client_id"] == "app"
     assert not request.headers
 
 
 def test_a_request_shows_no_secret():
-    request = code_request(GRANT, a_provider(token_endpoint_auth_method="client_secret_post"), METADATA)
+    request = code_request(GRANT, a_provider(token_endpoint_auth_method="client_secret_post"), METADATA, NOW)
 
     assert "'secret'" not in repr(request)
     assert "c0de" not in repr(request)
@@ -129,7 +143,8 @@ def test_a_token_is_fresh_until_a_minute_before_its_end():
 
     assert tokens.is_fresh(NOW + timedelta(minutes=58))
     assert not tokens.is_fresh(NOW + timedelta(minutes=59))
-    assert tokens.is_fresh(NOW + timedelta(minutes=59), margin=timedelta(0))
+    assert tokens.is_valid(NOW + timedelta(minutes=59))
+    assert not tokens.is_valid(NOW + timedelta(minutes=60))
 
 
 @pytest.mark.parametrize("name", ["access_token", "refresh_token", "id_token"])

@@ -1,7 +1,7 @@
 import pytest
 from hypothesis import given, strategies as st
 
-from st_auth.oauth.urls import discovery_url, is_loopback, is_secure
+from st_auth.oauth.urls import discovery_url, is_absolute_uri, is_loopback, is_secure, with_query
 
 
 @pytest.mark.parametrize(
@@ -63,3 +63,19 @@ def test_one_slash_at_the_end_of_an_issuer_is_taken_away_before_the_suffix():
 def test_no_text_makes_it_raise(url):
     assert is_secure(url) in (True, False)
     assert is_secure("http://" + url) in (True, False)
+
+
+@pytest.mark.parametrize("uri", ["https://api.acme.com", "urn:snowflake", "api://0d4b/x?y=1", "http://[::1]:1/", "a:b", "https://a/%20"])
+def test_res01_a_uri_with_a_scheme_and_no_fragment_is_absolute(uri):
+    assert is_absolute_uri(uri)
+
+
+@pytest.mark.parametrize(
+    "uri", ["", "a", "/a", "//a/b", "https:", "https://a#", "https://a/#b", "a b:c", "urn:a b", "urn:é", "urn:a\n", "1:a", 'u:"', "u:<a>"]
+)
+def test_res01_anything_else_is_not(uri):
+    assert not is_absolute_uri(uri)
+
+
+def test_a_query_goes_behind_the_one_that_is_there_and_names_may_come_again():
+    assert with_query("https://a/x?t=1&e=", [("r", "urn:ä&b"), ("r", "2")]) == "https://a/x?t=1&e=&r=urn%3A%C3%A4%26b&r=2"

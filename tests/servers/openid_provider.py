@@ -1,5 +1,6 @@
 """The certified OpenID provider from npm, as a process that a test can start, restart, disturb and ask what it saw."""
 
+import base64
 import json
 import shutil
 import urllib.request
@@ -7,6 +8,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from types import TracebackType
 from typing import Any, Self
+
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 from tests.servers.processes import LOOPBACK, Process, clean_environment, free_port
 
@@ -29,6 +33,7 @@ class OpenIdProvider:
         self._settings = settings
         self._origins = list(apps)
         self._process: Process | None = None
+        self.client_key, self._client_jwk = _new_key(folder)
 
     @property
     def metadata_url(self) -> str:
@@ -45,7 +50,13 @@ class OpenIdProvider:
             raise RuntimeError("node is missing: the tests need Node.js 20 or newer (Debian: apt-get install nodejs npm)")
         if not (SOURCE / "node_modules" / "oidc-provider").is_dir():
             raise RuntimeError(f"the OpenID provider is not installed: npm ci --prefix {SOURCE} (make test does it)")
-        given = {"PORT": str(self.port), "ISSUER": self.issuer, "APP": ",".join(self._origins), **self._settings}
+        given = {
+            "PORT": str(self.port),
+            "ISSUER": self.issuer,
+            "APP": ",".join(self._origins),
+            "CLIENT_JWK": self._client_jwk,
+            **self._settings,
+        }
         log = self._folder / f"openid-provider-{self.port}.log"
         log.unlink(missing_ok=True)
         environment = clean_environment(self._folder, **given)
@@ -99,9 +110,20 @@ class OpenIdProvider:
     def auth_section(self, *, client: str = "web", **more: object) -> dict[str, object]:
         """Return the keys that `[auth]` or `[auth.name]` of a secrets.toml needs for this provider."""
         kind = client.partition("-")[0]
-        return {"client_id": client, "client_secret": f"{kind}-secret", "server_metadata_url": self.metadata_url, **more}
+        proof = {"client_key": str(self.client_key), "client_key_id": "pk1"} if kind == "pkjwt" else {"client_secret": f"{kind}-secret"}
+        return {"client_id": client, **proof, "server_metadata_url": self.metadata_url, **more}
 
     def _command(self, name: str, value: object) -> Any:
         request = urllib.request.Request(f"{self.issuer}/_test/{name}", json.dumps(value).encode(), method="POST")
         with urllib.request.urlopen(request, timeout=10) as answer:
             return json.loads(answer.read() or b"null")
+
+
+def _new_key(folder: Path) -> tuple[Path, str]:
+    """Write a private key for client `pkjwt`, and return where, and its public half as a JWK."""
+    key = ec.generate_private_key(ec.SECP256R1())
+    path = folder / "pkjwt.pem"
+    path.write_bytes(key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption()))
+    numbers = key.public_key().public_numbers()
+    x, y = (base64.urlsafe_b64encode(n.to_bytes(32)).rstrip(b"=").decode() for n in (numbers.x, numbers.y))
+    return path, json.dumps({"kty": "EC", "crv": "P-256", "x": x, "y": y, "kid": "pk1", "use": "sig"})

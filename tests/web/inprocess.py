@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from http.cookies import SimpleCookie
+from types import MappingProxyType
 from typing import Any
 from urllib.parse import parse_qs, unquote, urlencode, urlsplit
 
@@ -107,10 +108,13 @@ class House:
         auth: Mapping[str, Any] | None = None,
         base_path: str = "",
         store: Store | None = None,
+        issuers: Mapping[str, FakeIssuer] = MappingProxyType({}),
     ) -> None:
+        """`issuers` are further providers by the name of their section; all others are `self.issuer`."""
         self.runner = asyncio.Runner()
         self.clock = TurnedClock(datetime.now(UTC))
         self.issuer = FakeIssuer(serve=False, clock=self.clock.clock)
+        self._issuers = issuers
         sections = {"okta": self.issuer.section()} if providers is None else providers
         secrets = {
             "auth": {"redirect_uri": redirect_uri, "cookie_secret": SECRET, **sections, **(auth or {})},
@@ -122,8 +126,8 @@ class House:
         self.inner = Inner()
         self.gate: Gate = self.run(self._gate)
 
-    def _http(self, _: str) -> Http:
-        return Http(self.issuer.transport)
+    def _http(self, name: str) -> Http:
+        return Http(self._issuers.get(name, self.issuer).transport)
 
     async def _gate(self) -> Gate:
         return Gate(self.core, self.inner, "Sales")

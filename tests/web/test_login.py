@@ -1,7 +1,9 @@
 """The login as the browser sees it: choose a provider, go there, come back, and everything that may go wrong on the way."""
 
+import asyncio
 import json
 import logging
+import threading
 from datetime import timedelta
 from urllib.parse import parse_qs, urlsplit
 
@@ -11,7 +13,7 @@ import pytest
 from st_auth import streamlit_facts as facts
 from st_auth.errors import Unavailable
 from st_auth.web.cookies import AT_MOST_ATTEMPTS
-from st_auth.web.login import _QUEUE_AT_MOST
+from st_auth.web.login import _PROVIDER_THREADS, _QUEUE_AT_MOST
 from tests.web.inprocess import DEV, HTTPS, Browser
 
 HOUR, MINUTE = timedelta(hours=1), timedelta(minutes=1)
@@ -367,17 +369,25 @@ def test_a_trusted_proxy_says_where_the_person_is(build_house):
 def test_a29_with_sixty_four_waiting_the_next_login_is_told_to_come_back(house):
     routes = house.gate._routes._login
 
-    class Full:
-        def statistics(self):
-            return type("Statistics", (), {"tasks_waiting": _QUEUE_AT_MOST})
+    door = threading.Event()
 
-    routes._provider_threads, kept = Full(), routes._provider_threads
+    async def fill():
+        calls = [asyncio.ensure_future(routes._at_provider(door.wait)) for _ in range(_PROVIDER_THREADS + _QUEUE_AT_MOST)]
+        for _ in range(5):
+            await asyncio.sleep(0)
+        return calls
+
+    async def empty():
+        door.set()
+        await asyncio.gather(*calls)
+
+    calls = house.run(fill)
     try:
         with pytest.raises(Unavailable, match="Too many"):
             house.run(lambda: routes._at_provider(lambda: None))
         answer = Browser(house).go_to_provider()
     finally:
-        routes._provider_threads = kept
+        house.run(empty)
 
     assert (answer.status, answer.header("retry-after")) == (503, "5")
     assert "Many people are logging in" in answer.body

@@ -169,7 +169,7 @@ def test_a_store_that_is_down_is_noticed_with_nobody_here(house):
 def test_what_the_store_could_not_be_told_it_is_told_later(house, inside):
     session = house.live[0]
     cookie = dict(inside.cookies)
-    house.core.live.unfinished[session.stored.record_key] = "logout"
+    house.core.live.unfinished[session.stored.record_key] = (session.stored, "logout")
     house.core.live.end(session, "logout")
 
     go_round(house)

@@ -5,6 +5,7 @@ const KINDS = {
   web: { client_secret: 'web-secret', token_endpoint_auth_method: 'client_secret_basic' },
   webpost: { client_secret: 'webpost-secret', token_endpoint_auth_method: 'client_secret_post' },
   second: { client_secret: 'second-secret', token_endpoint_auth_method: 'client_secret_basic' },
+  pkjwt: { token_endpoint_auth_method: 'private_key_jwt', jwks: { keys: process.env.CLIENT_JWK ? [JSON.parse(process.env.CLIENT_JWK)] : [] } },
   par: { client_secret: 'par-secret', require_pushed_authorization_requests: true },
   es: { client_secret: 'es-secret', id_token_signed_response_alg: 'ES256' },
   public: { token_endpoint_auth_method: 'none' },

@@ -1,6 +1,7 @@
 // The certified OpenID provider (npm oidc-provider) as the test suite needs it. Started by tests/servers/openid_provider.py.
 //   PORT=9000 ISSUER=http://127.0.0.1:9000 APP=http://localhost:8501,http://localhost:8502 node provider.mjs
 // It ends when its standard input does, so it never outlives the test run. AT_TTL, ID_TTL and RT_TTL are lifetimes in seconds.
+// CLIENT_JWK is the public key of client `pkjwt`; REQUIRE_PAR=1 takes pushed authorization requests only.
 import crypto from 'node:crypto';
 import Provider, { errors, interactionPolicy } from 'oidc-provider';
 import * as jose from 'jose';
@@ -34,6 +35,7 @@ const provider = new Provider(ISSUER, {
   findAccount: (ctx, id) => personOf(id) && { accountId: id, claims: async () => claimsOf(id) },
   claims: { openid: ['sub'], profile: ['name', 'preferred_username', 'roles', 'groups', 'region'], email: ['email', 'email_verified'] },
   scopes: ['openid', 'offline_access', 'profile', 'email', ...Object.values(RESOURCES)],
+  acrValues: ['urn:test:pwd', 'urn:test:gold'],      // who gives a password here gets the first, whatever they ask for
   cookies: { keys: [crypto.randomBytes(16).toString('hex')] },
   conformIdTokenClaims: false,                       // profile and e-mail stand in the ID token, as most companies' providers do it
   pkce: { required: (ctx, client) => client.clientId.startsWith('public') },
@@ -43,11 +45,11 @@ const provider = new Provider(ISSUER, {
     AccessToken: seconds('AT_TTL', 300), IdToken: seconds('ID_TTL', 300), RefreshToken: seconds('RT_TTL', 3600),
     Session: 86400, Grant: 86400, Interaction: 600, AuthorizationCode: 60,
   },
-  clientAuthMethods: ['client_secret_basic', 'client_secret_post', 'none'],
+  clientAuthMethods: ['client_secret_basic', 'client_secret_post', 'private_key_jwt', 'none'],
   extraTokenClaims: async (ctx, { accountId }) => (accountId ? { roles: personOf(accountId).roles, preferred_username: accountId } : {}),
   features: {
     devInteractions: { enabled: false },
-    pushedAuthorizationRequests: { enabled: true },
+    pushedAuthorizationRequests: { enabled: true, requirePushedAuthorizationRequests: Boolean(process.env.REQUIRE_PAR) },
     introspection: { enabled: true, allowedPolicy: () => true },
     revocation: { enabled: true, allowedPolicy: () => true },
     backchannelLogout: { enabled: true },
