@@ -1,12 +1,13 @@
 """One provider as a client: begin → finish → refresh → revoke → logout URL. Asks through `http`, judges with `oauth`."""
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from http import HTTPStatus
 from typing import Any
 
 from st_auth.clock import SYSTEM, Clock
-from st_auth.errors import LoginRefused, Unavailable
-from st_auth.http import Http, Text, json_of
+from st_auth.errors import LoginRefused, ProviderError, Unavailable
+from st_auth.http import Answer, Http, Text, json_of
 from st_auth.kept import Kept
 from st_auth.oauth import jwks
 from st_auth.oauth.authorization import (
@@ -17,6 +18,8 @@ from st_auth.oauth.authorization import (
     new_code_verifier,
     new_token,
 )
+from st_auth.oauth.client_auth import ClientRequest
+from st_auth.oauth.dialect import in_standard_words
 from st_auth.oauth.exchange import exchange_request, judge_exchange_response
 from st_auth.oauth.id_token import (
     Expectation,
@@ -30,10 +33,13 @@ from st_auth.oauth.id_token import (
 )
 from st_auth.oauth.login import Login, judge_login
 from st_auth.oauth.logout_token import TOKEN_TYPES, LogoutRequest, judge_logout
-from st_auth.oauth.metadata import Metadata, judge_metadata
+from st_auth.oauth.metadata import Metadata, judge_metadata, metadata_of
 from st_auth.oauth.pending import PendingLogin
+from st_auth.oauth.plain import judge_emails, judge_person
 from st_auth.oauth.profile import Provider
 from st_auth.oauth.pushed import is_pushed, judge_pushed, pushed_request, pushed_url
+from st_auth.oauth.quirks import ISSUER_NAMES_THE_TENANT, LOGOUT_TAKES_LOGOUT_URI
+from st_auth.oauth.tenants import is_issuer_of, issuer_of, keys_of, require_tenant
 from st_auth.oauth.tokens import (
     TokenSet,
     code_request,
@@ -98,6 +104,8 @@ class Client:
             created_at=self._clock.now(),
             acr=acr or self._acr(),
         )
+        if not self.provider.openid:
+            _require_provable(pending)
         asked = authorization_parameters(self.provider, pending, prompt=prompt, login_hint=login_hint)
         if is_pushed(self.provider, metadata):
             return self._push(asked, metadata), pending
@@ -106,14 +114,20 @@ class Client:
     def finish(self, pending: PendingLogin, query: str) -> Login:
         """Return who logged in, from the raw query string of the callback.
 
-        Asks the token endpoint once. No token is used before the ID token has been accepted (RFC 9700 section 4.5.3.2).
+        Asks the token endpoint once. No token is used before the ID token has been accepted (RFC 9700 section 4.5.3.2). Only where
+        the profile says `openid = false` there is none, and the answer that it names says who logged in.
         Raises `LoginRefused`, `ProviderError` or `Unavailable`.
         """
         metadata = self.metadata()
         _require_ours(pending, self.provider.name, metadata.issuer)
         grant = judge_response(query, metadata, pending, self._clock.now())
-        tokens = self._exchange(grant, metadata)
-        id_claims = self._id_claims(tokens, grant, pending, metadata)
+        answer = self._token_answer(code_request(grant, self.provider, metadata, self._clock.now()), metadata)
+        tokens = judge_token_response(answer.status, answer.json, self.provider.scopes, self._clock.now())
+        if not self.provider.openid:
+            person = self._plain_claims(tokens, metadata, answer.json)
+            return judge_login(self.provider, metadata.issuer, person, replace(tokens, id_token=None))
+        id_claims = self._id_claims(tokens, grant, pending)
+        metadata = replace(metadata, issuer=str(id_claims["iss"]))
         userinfo = self._userinfo(tokens, str(id_claims["sub"]), metadata)
         return judge_login(self.provider, metadata.issuer, merged(id_claims, userinfo), tokens)
 
@@ -128,27 +142,27 @@ class Client:
             raise LoginRefused("There is no refresh token.", code="invalid_grant", hint="Log in again.")
         metadata = self.metadata()
         request = refresh_request(tokens.refresh_token, self.provider, metadata, self._clock.now(), resource)
-        answer = self._http.post_form(metadata.token_endpoint, request.pairs(), headers=request.headers)
-        return judge_refresh_response(answer.status, answer.json, tokens, self._clock.now())
+        answer = self._token_answer(request, metadata)
+        after = judge_refresh_response(answer.status, answer.json, tokens, self._clock.now())
+        return after if self.provider.openid else replace(after, id_token=None)
 
-    def judge_refreshed(self, before: TokenSet, after: TokenSet, who: tuple[str, str], claims: Mapping[str, Any]) -> Login:
+    def judge_refreshed(
+        self, before: TokenSet, after: TokenSet, who: tuple[str, str], claims: Mapping[str, Any], *, resource: str = ""
+    ) -> Login:
         """Return who the session is after a refresh: the claims of before, laid over by what the provider says now.
 
-        `who` is issuer and subject of the session.
+        `who` is issuer and subject of the session. With `resource` the new access token is for that alone, and not for userinfo.
         Raises `ProviderError` when that is somebody else or not signed by the provider. Userinfo that cannot be had changes nothing.
         """
-        metadata = self.metadata()
         issuer, subject = who
+        metadata = replace(self.metadata(), issuer=issuer)
         fresh: dict[str, Any] = {}
         if after.id_token is not None and after.id_token != before.id_token:
             signed = jwks.parse_jws(after.id_token.reveal(), self.provider.algorithms)
             identity = Identity(issuer, self.provider.client_id, subject, claims.get("auth_time"))
             now, access = self._clock.now(), after.access_token
             fresh = judge_refreshed_claims(self._verified(signed), identity, access_token=access, algorithm=signed.algorithm, now=now)
-        try:
-            userinfo = self._userinfo(after, subject, metadata)
-        except Unavailable:
-            userinfo = {}
+        userinfo = {} if resource else self._userinfo_again(after, subject, metadata)
         return judge_login(self.provider, issuer, {**claims, **merged(fresh, userinfo)}, after)
 
     def exchange(self, subject_token: Secret[str], target: str) -> TokenSet:
@@ -158,7 +172,7 @@ class Client:
         """
         metadata = self.metadata()
         request = exchange_request(subject_token, target, self.provider, metadata, self._clock.now())
-        answer = self._http.post_form(metadata.token_endpoint, request.pairs(), headers=request.headers)
+        answer = self._token_answer(request, metadata)
         return judge_exchange_response(answer.status, answer.json, self.provider, self._clock.now())
 
     def revoke(self, tokens: TokenSet) -> bool:
@@ -188,6 +202,9 @@ class Client:
         metadata = self._metadata.kept()
         if metadata is None or metadata.end_session_endpoint is None or self.provider.logout_landing == "none":
             return None
+        if LOGOUT_TAKES_LOGOUT_URI in self.provider.quirks:
+            sent = [("client_id", self.provider.client_id), ("logout_uri", post_logout_redirect_uri or "")]
+            return with_query(metadata.end_session_endpoint, sent) if post_logout_redirect_uri else None
         parameters = {
             "client_id": self.provider.client_id,
             "id_token_hint": id_token.reveal() if id_token and self.provider.logout_wants_id_token else None,
@@ -203,10 +220,13 @@ class Client:
         Raises `ProviderError` or `Unavailable`. Whether it was used before is for the caller to see.
         """
         signed = jwks.parse_jws(text, self.provider.algorithms, TOKEN_TYPES)
-        return judge_logout(self._verified(signed), self.metadata().issuer, self.provider.client_id, self._clock.now())
+        payload = self._verified(signed)
+        return judge_logout(payload, self._issuer(payload), self.provider.client_id, self._clock.now())
 
     def may_be(self, issuer: str) -> bool:
         """Say whether this issuer's words are for this client to judge; asks nobody, and decides nothing."""
+        if ISSUER_NAMES_THE_TENANT in self.provider.quirks:
+            return is_issuer_of(str(self.provider.issuer), issuer)
         if self.provider.issuer is not None:
             return issuer == self.provider.issuer
         return discovery_url(issuer) == self.provider.metadata_url
@@ -231,22 +251,42 @@ class Client:
         return pushed_url(metadata, self.provider, judge_pushed(answer.status, answer.json))
 
     def _fetch_metadata(self) -> Metadata:
+        if not self.provider.openid:
+            return metadata_of(self.provider)
         return judge_metadata(self._http.get_json(self.provider.metadata_url), self.provider)
 
     def _fetch_keys(self) -> tuple[jwks.Jwk, ...]:
         return jwks.judge_jwks(self._http.get_json(self.metadata().jwks_uri))
 
-    def _exchange(self, grant: Grant, metadata: Metadata) -> TokenSet:
-        request = code_request(grant, self.provider, metadata, self._clock.now())
+    def _token_answer(self, request: ClientRequest, metadata: Metadata) -> Answer:
         answer = self._http.post_form(metadata.token_endpoint, request.pairs(), headers=request.headers)
-        return judge_token_response(answer.status, answer.json, self.provider.scopes, self._clock.now())
+        return Answer(answer.status, in_standard_words(answer.json, self.provider))
 
-    def _id_claims(self, tokens: TokenSet, grant: Grant, pending: PendingLogin, metadata: Metadata) -> dict[str, Any]:
+    def _plain_claims(self, tokens: TokenSet, metadata: Metadata, answer: Mapping[str, Any]) -> dict[str, Any]:
+        """Return who the tokens belong to at a provider without OpenID; `answer` is the token response that brought them."""
+        if self.provider.subject_from == "userinfo":
+            answer = self._http.get_json(str(metadata.userinfo_endpoint), bearer=tokens.access_token)
+        claims = judge_person(answer, self.provider, metadata.issuer)
+        if (emails := self.provider.endpoints.get("emails_endpoint")) is not None:
+            claims |= judge_emails(self._http.get_list(emails, bearer=tokens.access_token))
+        return claims
+
+    def _plain_again(self, tokens: TokenSet, subject: str, metadata: Metadata) -> dict[str, Any]:
+        """Return what a provider without OpenID says of the person now; nothing where only the first token response named them."""
+        if self.provider.subject_from != "userinfo":
+            return {}
+        claims = self._plain_claims(tokens, metadata, {})
+        if claims["sub"] != subject:
+            raise protocol_violation("userinfo.sub", "the subject of the session")
+        return claims
+
+    def _id_claims(self, tokens: TokenSet, grant: Grant, pending: PendingLogin) -> dict[str, Any]:
         if tokens.id_token is None:
             raise protocol_violation("id_token", "present")
         signed = jwks.parse_jws(tokens.id_token.reveal(), self.provider.algorithms)
+        payload = self._verified(signed)
         expected = Expectation(
-            issuer=metadata.issuer,
+            issuer=self._issuer(payload),
             client_id=self.provider.client_id,
             nonce=pending.nonce,
             algorithm=signed.algorithm,
@@ -255,7 +295,14 @@ class Client:
             max_age=pending.max_age,
             acr=pending.acr,
         )
-        return judge_claims(self._verified(signed), expected, self._clock.now())
+        claims = judge_claims(payload, expected, self._clock.now())
+        require_tenant(claims, self.provider.tenants)
+        return claims
+
+    def _issuer(self, payload: bytes) -> str:
+        """Return who must have issued what was verified: the metadata's issuer, filled where it leaves a gap for the tenant."""
+        issuer = self.metadata().issuer
+        return issuer_of(issuer, payload) if ISSUER_NAMES_THE_TENANT in self.provider.quirks else issuer
 
     def _verified(self, signed: jwks.Jws) -> bytes:
         """Return the payload; an unknown key makes us ask for the keys again, at most once a minute (RP-42, X-12)."""
@@ -265,7 +312,22 @@ class Client:
             payload = jwks.verified_payload(signed, self._keys.renewed(unlike=keys))
         if payload is None:
             raise protocol_violation("signature", "valid, by one of the provider's keys")
+        if ISSUER_NAMES_THE_TENANT in self.provider.quirks:
+            own = keys_of(self._issuer(payload), self.metadata().issuer, self._keys.get())
+            if jwks.verified_payload(signed, own) is None:
+                raise protocol_violation("signature", "valid, by a key of the token's own issuer")
         return payload
+
+    def _userinfo_again(self, tokens: TokenSet, subject: str, metadata: Metadata) -> dict[str, Any]:
+        """Userinfo after a refresh; nothing where it cannot be had now, but another person's is refused."""
+        try:
+            return self._userinfo(tokens, subject, metadata) if self.provider.openid else self._plain_again(tokens, subject, metadata)
+        except Unavailable:
+            return {}
+        except ProviderError as error:
+            if error.parameter != "body":
+                raise
+            return {}
 
     def _userinfo(self, tokens: TokenSet, subject: str, metadata: Metadata) -> dict[str, Any]:
         """Ask for userinfo, where there is one and the access token is not meant for other APIs alone (RFC 8707 section 2)."""
@@ -282,6 +344,15 @@ class Client:
             raise protocol_violation("userinfo.iss", "the configured issuer")
         require_audience(claims, self.provider.client_id)
         return claims
+
+
+def _require_provable(pending: PendingLogin) -> None:
+    """Refuse to ask a provider without OpenID for what nothing in its answer would prove."""
+    if pending.max_age is not None or pending.acr:
+        parameter = "acr_values" if pending.acr else "max_age"
+        message = f"This provider cannot say when and how somebody logged in, so no {parameter} can be asked of it."
+        hint = f"Ask without {parameter}, or use an OpenID provider."
+        raise ProviderError(message, code="request_refused", parameter=parameter, hint=hint)
 
 
 def _require_ours(pending: PendingLogin, provider: str, issuer: str) -> None:

@@ -201,7 +201,7 @@ class Grants:
         if link is not None:
             who, claims = (link.issuer, link.subject), {"sub": link.subject}
         try:
-            login = client.judge_refreshed(before, after, who, claims)
+            login = client.judge_refreshed(before, after, who, claims, resource=how.resource)
             if link is None:
                 judge_allow(self._allow, login, client.provider)
         except ProviderError as error:
@@ -266,8 +266,8 @@ class Grants:
                 self.discard(self._clients[name], tokens)
 
     def discard(self, client: Client, tokens: TokenSet) -> None:
-        """Revoke tokens that nobody will use, by and by."""
-        if not self._revoking.soon(partial(self._revoke, client, tokens)):
+        """Revoke tokens that nobody will use, by and by, where the provider's profile wants that."""
+        if client.provider.revoke_at_logout and not self._revoking.soon(partial(self._revoke, client, tokens)):
             _LOGGER.warning("A token at %s is not revoked: too much waits, or the server stops.", client.provider.name)
 
     def _revoke(self, client: Client, tokens: TokenSet) -> None:

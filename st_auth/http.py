@@ -13,7 +13,7 @@ import httpx2
 
 from st_auth.clock import SYSTEM, Clock
 from st_auth.errors import ProviderError, Unavailable
-from st_auth.oauth.strict_json import parse_object
+from st_auth.oauth.strict_json import parse_list, parse_object
 from st_auth.secret import Secret
 
 __all__ = ["Answer", "Http", "Text"]
@@ -66,6 +66,15 @@ class Http:
     def get_json(self, url: str, *, bearer: Secret[str] | None = None) -> Mapping[str, Any]:
         """Return the JSON object at `url`, each of its keys once."""
         return json_of(self.get_text(url, bearer=bearer))
+
+    def get_list(self, url: str, *, bearer: Secret[str]) -> list[Any]:
+        """Return the JSON list at `url`, each key in it once."""
+        answer = self.get_text(url, bearer=bearer)
+        _require_no_page(answer)
+        try:
+            return parse_list(answer.text)
+        except ValueError:
+            raise _broken("a JSON list") from None
 
     def get_text(self, url: str, *, bearer: Secret[str] | None = None) -> Text:
         """Return the UTF-8 text at `url`. A token goes into the Authorization header and nowhere else (RFC 6750 section 2.1)."""
@@ -148,12 +157,16 @@ def _decoded(text: str) -> str:
 
 def json_of(answer: Text) -> dict[str, Any]:
     """Return the JSON object in `answer`, whatever its media type says, unless it says HTML."""
-    if answer.media_type in ("text/html", "application/xhtml+xml"):
-        raise _broken("JSON, not a page")
+    _require_no_page(answer)
     try:
         return parse_object(answer.text)
     except ValueError:
         raise _broken("a JSON object with each key once") from None
+
+
+def _require_no_page(answer: Text) -> None:
+    if answer.media_type in ("text/html", "application/xhtml+xml"):
+        raise _broken("JSON, not a page")
 
 
 @contextmanager

@@ -49,6 +49,42 @@ def test_the_defaults_are_what_the_documentation_says():
     assert config.warnings == ()
 
 
+PROFILE = 'extends = "google"\nname = "{name}"\n'
+
+
+def test_a_profile_of_ones_own_is_looked_for_beside_the_secrets_and_then_beside_the_app(tmp_path):
+    (tmp_path / ".streamlit").mkdir()
+    (tmp_path / "acme.toml").write_text(PROFILE.format(name="Beside the app"))
+    section = {"profile": "./acme.toml", "client_id": "x", "client_secret": "x"}
+
+    def label():
+        here = Host(port=8501, folder=tmp_path)
+        return read({**dict.fromkeys(CLIENT), "work": section}, host=here, allow="anyone").providers["work"].label
+
+    assert label() == "Beside the app"
+    (tmp_path / ".streamlit" / "acme.toml").write_text(PROFILE.format(name="Beside the secrets"))
+    assert label() == "Beside the secrets"
+
+
+def test_a_profile_of_ones_own_that_is_not_there_is_named_with_its_path(tmp_path):
+    section = {"profile": "./acme.toml", "client_id": "x", "client_secret": "x"}
+
+    with pytest.raises(ConfigError) as caught:
+        read({**dict.fromkeys(CLIENT), "work": section}, host=Host(port=8501, folder=tmp_path))
+
+    assert [problem.file for problem in caught.value.problems] == [str(tmp_path / "acme.toml")]
+
+
+@pytest.mark.parametrize(
+    "section", [{"profile": "github"}, {"profile": "slack"}, {"profile": "gitlab"}, {"profile": "entra-multitenant", "tenant": "common"}]
+)
+def test_a_provider_that_anybody_has_an_account_at_needs_allow(section):
+    auth = {**dict.fromkeys(CLIENT), "work": {**section, "client_id": "x", "client_secret": "x"}}
+
+    assert set(wrong(auth)) == {"st_auth.allow"}
+    assert read(auth, allow={"email_domain": ["acme.com"]}).providers["work"].public
+
+
 def test_every_key_of_st_auth_is_read():
     config = read(
         allow={"email_domain": ["@Acme.com"], "email": ["Ana@Acme.com"], "groups": ["g"], "claim": {"department": ["sales", "it"]}},

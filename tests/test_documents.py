@@ -57,6 +57,10 @@ def test_every_toml_block_is_one_that_the_app_would_start_with(block, tmp_path):
         return
     for name in re.findall(r'^personas\s*=\s*"([^"]+)"', block.text, re.MULTILINE):
         (tmp_path / name).write_text('[[persona]]\nsub = "x"\n')
+    for name in re.findall(r'^profile\s*=\s*"\./([^"]+)"', block.text, re.MULTILINE):
+        (shown,) = (b.text for b in blocks("toml") if b.page == block.page and b.text.startswith(f"# .streamlit/{name}\n"))
+        (tmp_path / ".streamlit").mkdir()
+        (tmp_path / ".streamlit" / name).write_text(shown, "utf-8")
     whole = {"auth": {"redirect_uri": "https://sales.acme.com/oauth2callback", "cookie_secret": "x" * 32, **_CLIENT}} | content
     whole["auth"] = _made_whole(whole["auth"])
 

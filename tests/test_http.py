@@ -53,6 +53,24 @@ def test_x14_x05_a_body_that_is_no_strict_object_is_the_providers_error(text):
     assert caught.value.__cause__ is None
 
 
+def test_a_json_list_is_returned():
+    assert an_http(a_json('[{"a": 1}, 2]')).get_list(URL, bearer=Secret("t")) == [{"a": 1}, 2]
+
+
+@pytest.mark.parametrize("text", ["", "[", "{}", '[{"a": 1, "a": 2}]', "[NaN]", b"\xff", "<html>"])
+def test_x14_x05_a_body_that_is_no_strict_list_is_the_providers_error(text):
+    with pytest.raises(ProviderError) as caught:
+        an_http(a_json(text)).get_list(URL, bearer=Secret("t"))
+
+    assert (caught.value.code, caught.value.parameter) == ("protocol_violation", "body")
+    assert caught.value.__cause__ is None
+
+
+def test_x24_x14_a_page_is_no_list_even_if_it_parses():
+    with pytest.raises(ProviderError, match="not a page"):
+        an_http(httpx2.Response(200, html="[]")).get_list(URL, bearer=Secret("t"))
+
+
 def test_x24_x14_a_page_with_status_200_is_refused_even_if_it_parses():
     with pytest.raises(ProviderError, match="not a page"):
         an_http(httpx2.Response(200, html="{}")).get_json(URL)

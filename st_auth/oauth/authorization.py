@@ -50,10 +50,11 @@ def authorization_parameters(
     """Return what is asked (RFC 6749 section 4.1.1, OpenID Connect Core 1.0 section 3.1.2.1), by the address bar or pushed.
 
     Always code flow, with state, nonce and PKCE S256 even where the metadata does not mention it (RFC 9700 section 2.1.1).
-    `prompt` wins over the configured one; none of ours can be replaced by configured parameters.
+    `prompt` wins over the configured one; none of ours can be replaced by configured parameters. A provider without OpenID gets
+    neither nonce nor prompt, which are OpenID's.
     """
     wished: dict[str, str] = dict(provider.authorization_parameters)
-    if prompt is not None:
+    if prompt is not None and provider.openid:
         wished["prompt"] = prompt
     if pending.max_age is not None:
         wished["max_age"] = str(pending.max_age)
@@ -67,7 +68,7 @@ def authorization_parameters(
         "redirect_uri": pending.redirect_uri,
         "scope": " ".join(provider.scopes),
         "state": pending.state,
-        "nonce": pending.nonce.reveal(),
+        **({"nonce": pending.nonce.reveal()} if provider.openid else {}),
         "code_challenge": create_s256_code_challenge(pending.code_verifier.reveal()),
         "code_challenge_method": "S256",
     }

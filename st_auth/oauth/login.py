@@ -8,7 +8,7 @@ from typing import Any
 from st_auth.oauth.profile import Provider
 from st_auth.oauth.tokens import TokenSet
 
-__all__ = ["Login", "judge_login"]
+__all__ = ["Login", "claim_at", "judge_login"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,9 +29,11 @@ class Login:
 
 def judge_login(provider: Provider, issuer: str, claims: Mapping[str, Any], tokens: TokenSet) -> Login:
     """Return the login that judged claims stand for; what is not there reads as empty."""
-    email = _text(_claim(claims, provider.claims.get("email", "email")))
+    email = _text(claim_at(claims, provider.claims.get("email", "email")))
     subject = str(claims["sub"])
-    name = _text(_claim(claims, provider.claims.get("name", "name"))) or _text(claims.get("preferred_username"))
+    name = _text(claim_at(claims, provider.claims.get("name", "name"))) or _text(
+        claim_at(claims, provider.claims.get("preferred_username", "preferred_username"))
+    )
     return Login(
         provider=provider.name,
         issuer=issuer,
@@ -40,13 +42,13 @@ def judge_login(provider: Provider, issuer: str, claims: Mapping[str, Any], toke
         tokens=tokens,
         name=name or email or subject,
         email=email,
-        email_verified=_email_verified(provider, email, claims.get("email_verified")),
-        groups=_texts(_claim(claims, provider.claims.get("groups", "groups"))),
+        email_verified=_email_verified(provider, email, claim_at(claims, provider.claims.get("email_verified", "email_verified"))),
+        groups=_texts(claim_at(claims, provider.claims.get("groups", "groups"))),
         sid=_text(claims.get("sid")),
     )
 
 
-def _claim(claims: Mapping[str, Any], path: str) -> object:
+def claim_at(claims: Mapping[str, Any], path: str) -> object:
     """Return the claim of that very name, else the one that its dots lead to (`realm_access.roles`)."""
     if path in claims:
         return claims[path]

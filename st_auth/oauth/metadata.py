@@ -8,7 +8,7 @@ from st_auth.oauth.profile import Provider
 from st_auth.oauth.urls import discovery_url, is_secure
 from st_auth.oauth.violations import protocol_violation
 
-__all__ = ["Metadata", "judge_metadata"]
+__all__ = ["Metadata", "judge_metadata", "metadata_of"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,13 +42,26 @@ def judge_metadata(document: Mapping[str, Any], provider: Provider) -> Metadata:
         token_endpoint=_endpoint(document, "token_endpoint", issuer),
         jwks_uri=_endpoint(document, "jwks_uri", issuer),
         userinfo_endpoint=_optional_endpoint(document, "userinfo_endpoint", issuer),
-        end_session_endpoint=_optional_endpoint(document, "end_session_endpoint", issuer),
+        end_session_endpoint=provider.endpoints.get("end_session_endpoint") or _optional_endpoint(document, "end_session_endpoint", issuer),
         revocation_endpoint=_optional_endpoint(document, "revocation_endpoint", issuer),
         pushed_authorization_request_endpoint=_optional_endpoint(document, "pushed_authorization_request_endpoint", issuer),
         require_pushed_authorization_requests=_flag(document, "require_pushed_authorization_requests"),
         token_endpoint_auth_methods_supported=_strings(document, "token_endpoint_auth_methods_supported"),
         token_endpoint_auth_signing_alg_values_supported=_strings(document, "token_endpoint_auth_signing_alg_values_supported"),
         authorization_response_iss_parameter_supported=_flag(document, "authorization_response_iss_parameter_supported"),
+    )
+
+
+def metadata_of(provider: Provider) -> Metadata:
+    """Return the metadata of a provider without OpenID, which publishes none: its profile's. There are no keys, as nothing is signed."""
+    return Metadata(
+        issuer=str(provider.issuer),
+        authorization_endpoint=provider.endpoints["authorization_endpoint"],
+        token_endpoint=provider.endpoints["token_endpoint"],
+        jwks_uri="",
+        userinfo_endpoint=provider.endpoints.get("userinfo_endpoint"),
+        end_session_endpoint=provider.endpoints.get("end_session_endpoint"),
+        revocation_endpoint=provider.endpoints.get("revocation_endpoint"),
     )
 
 
@@ -65,7 +78,7 @@ def _issuer(document: Mapping[str, Any], provider: Provider) -> str:
 
 _ISSUER_HINT = (
     'Compare server_metadata_url (or issuer) with the "issuer" that the provider\'s metadata names: they must belong together, '
-    "letter by letter. With Entra, use the tenant's id and not its domain name."
+    "letter by letter. With Entra, use the tenant's id and not its domain name; for many tenants there is the profile entra-multitenant."
 )
 
 

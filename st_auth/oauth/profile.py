@@ -1,26 +1,21 @@
 """One provider as its section in `[auth]` and its profile describe it, checked: all problems of a section at once."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Literal, cast
 
-from st_auth.errors import ConfigError, Problem
+from st_auth.errors import ConfigError
 from st_auth.oauth.algorithms import ALGORITHMS
 from st_auth.oauth.client_key import ClientKey, read_client_key
-from st_auth.oauth.profile_file import (
-    AUTH_METHODS,
-    EMAIL_RULES,
-    KEY_METHOD,
-    LANDINGS,
-    Profile,
-    fill,
-    load_profile,
-    nearest,
-    profile_of_host,
-)
-from st_auth.oauth.urls import DISCOVERY_SUFFIX, discovery_url, host_of, is_absolute_uri, is_secure
+from st_auth.oauth.profile_file import AUTH_METHODS, EMAIL_RULES, KEY_METHOD, LANDINGS, Profile, load_profile, nearest, profile_of_host
+from st_auth.oauth.profile_rules import ENDPOINTS, addresses
+from st_auth.oauth.quirks import ISSUER_NAMES_THE_TENANT
+from st_auth.oauth.section_reader import NATIVE_KEYS, SectionReader
+from st_auth.oauth.tenants import PERSONAL_ACCOUNTS, is_tenant
+from st_auth.oauth.url_template import fill
+from st_auth.oauth.urls import DISCOVERY_SUFFIX, discovery_url, host_of, is_secure
 from st_auth.secret import Secret
 
 __all__ = ["Provider", "load_profile", "resolve"]
@@ -39,6 +34,8 @@ class Provider:
     `algorithms` are those an ID token may be signed with; never `none`, never HMAC.
     `client_key` stands in the place of `client_secret`; `resource` are the APIs that tokens are asked for;
     `pushed_authorization_requests` is None where the provider's metadata decides.
+    `openid` is false only where a profile says so: then `endpoints` come from there, and `subject_from` says which answer names the
+    person. `hints` say what to do by error code.
     """
 
     name: str
@@ -57,17 +54,20 @@ class Provider:
     email_is_verified: EmailRule = "claim"
     logout_wants_id_token: bool = False
     logout_landing: Landing = "configured"
+    revoke_at_logout: bool = True
     exchange: Exchange = "token-exchange"
     client_key: ClientKey | None = None
     resource: tuple[str, ...] = ()
     pushed_authorization_requests: bool | None = None
+    openid: bool = True
+    endpoints: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    subject_from: str = "userinfo"
+    error_codes: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    hints: Mapping[str, str] = field(default_factory=lambda: MappingProxyType({}))
+    quirks: tuple[str, ...] = ()
+    tenants: tuple[str, ...] = ()
 
 
-_NATIVE = (
-    *("client_id", "client_secret", "server_metadata_url", "client_kwargs", "issuer", "authorize_params", "label"),
-    *("email_is_verified", "logout_landing", "authorization_parameters"),
-    *("client_key", "client_key_id", "resource", "pushed_authorization_requests"),
-)
 _PROFILED = (
     *("profile", "label", "client_id", "client_secret", "scopes", "prompt", "authorization_parameters"),
     *("token_endpoint_auth_method", "claims", "email_is_verified", "logout_landing"),
@@ -85,13 +85,6 @@ _KWARGS = (
     *("timeout", "verify", "follow_redirects", "trust_env", "headers", "leeway"),
 )
 _STRINGS = ("scope", "prompt", "login_hint", "token_endpoint_auth_method", "code_challenge_method", "response_type", "response_mode")
-_OURS = frozenset(
-    (
-        *("response_type", "response_mode", "client_id", "redirect_uri", "scope", "state", "nonce"),
-        *("code_challenge", "code_challenge_method", "request", "request_uri"),
-        *("client_secret", "client_assertion", "client_assertion_type", "resource"),
-    )
-)
 _NOT_SECURE = "is not an https URL (http is for loopback only)"
 _DEFAULT_CLAIMS = {"name": "name", "email": "email", "groups": "groups"}
 
@@ -100,90 +93,17 @@ def resolve(section_name: str, section: Mapping[str, Any], *, file: str, folder:
     """Return the provider that a section of `[auth]` describes, or raise `ConfigError` with all that is wrong in it.
 
     `section_name` is "default" for keys that stand in `[auth]` itself. A section without `profile` means what `st.login` makes of it.
-    `client_key` is read here; its path is relative to `folder`, where `file` stands.
+    `client_key` is read here; its path is relative to `folder`, where `file` stands. A profile by its path is looked for there, and
+    then in the folder above.
     """
-    reader = _Reader(section_name, section, file, folder)
+    reader = SectionReader(section_name, section, file, folder)
     provider = _from_profile(reader) if "profile" in section else _native(reader)
     if reader.problems or provider is None:
         raise ConfigError(reader.problems)
     return provider
 
 
-class _Reader:
-    """Reads typed values out of one section and keeps what is wrong with them."""
-
-    def __init__(self, name: str, section: Mapping[str, Any], file: str, folder: Path) -> None:
-        self.name, self.section, self.file, self.folder = name, section, file, folder
-        self.problems: list[Problem] = []
-
-    def wrong(self, key: str, what: str, mend: str) -> None:
-        place = "auth" if self.name == "default" else f"auth.{self.name}"
-        self.problems.append(Problem(self.file, f"{place}.{key}" if key else place, what, mend))
-
-    def text(self, key: str, *, required: bool = False, mend: str = "Give a string.", default: str = "") -> str:
-        value = self.section.get(key, default)
-        if not isinstance(value, str):
-            self.wrong(key, "is not a string", mend)
-            return ""
-        if required and not value.strip():
-            close = [other for other in self.section if other not in _NATIVE and nearest(other, [key])]
-            self.wrong(key, "is missing" + (f' ("{close[0]}" is not a known key)' if close else ""), mend)
-        return value
-
-    def table(self, key: str) -> dict[str, str]:
-        """Read a table of strings; a whole number, such as a max_age, is taken as one."""
-        value = self.section.get(key, {})
-        if not isinstance(value, Mapping) or not all(isinstance(k, str) and type(v) in (str, int) for k, v in value.items()):
-            self.wrong(key, "is not a table of strings", f'Write it as {key} = {{ name = "value" }}.')
-            return {}
-        return {name: str(item) for name, item in value.items()}
-
-    def choice(self, key: str, choices: tuple[str, ...], default: str) -> str:
-        value = self.section.get(key, default)
-        if value not in choices:
-            self.wrong(key, "is not a known value", "Choose one of " + ", ".join(c for c in choices if c) + ".")
-            return default
-        return cast("str", value)
-
-    def words(self, key: str, default: tuple[str, ...]) -> tuple[str, ...]:
-        value = self.section.get(key, list(default))
-        if not isinstance(value, list | tuple) or not all(isinstance(word, str) and word and word == word.strip() for word in value):
-            self.wrong(key, "is not a list of words", f'Write it as {key} = ["one", "two"].')
-            return default
-        return tuple(value)
-
-    def only(self, known: tuple[str, ...]) -> None:
-        for key in self.section:
-            if key not in known and not isinstance(self.section[key], Mapping):
-                close = nearest(key, known)
-                self.wrong(key, "is not a known key", f'Did you mean "{close}"?' if close else "Remove it.")
-
-    def flag(self, key: str) -> bool | None:
-        value = self.section.get(key)
-        if value is not None and not isinstance(value, bool):
-            self.wrong(key, "is neither true nor false", "Write true or false, without quotes.")
-            return None
-        return value
-
-    def resource(self) -> tuple[str, ...]:
-        """Read one URI or a list of them (RFC 8707 section 2)."""
-        value = self.section.get("resource", [])
-        uris = [value] if isinstance(value, str) else value
-        if not isinstance(uris, list | tuple) or not all(isinstance(uri, str) and is_absolute_uri(uri) for uri in uris):
-            self.wrong("resource", "is not an absolute URI without fragment, nor a list of them", "Copy it from the API's documentation.")
-            return ()
-        return tuple(dict.fromkeys(uris))
-
-    def parameters(self, key: str, values: Mapping[str, str]) -> dict[str, str]:
-        """Refuse authorization parameters that would replace those we answer for, and a max_age that no answer could be held to."""
-        for name in sorted(_OURS & values.keys()):
-            self.wrong(f"{key}.{name}", "is set by st_auth itself", "Remove it.")
-        if not (age := values.get("max_age", "0") or "0").isdecimal() or not age.isascii():
-            self.wrong(f"{key}.max_age", "is not a whole number of seconds", "Write it like max_age = 3600.")
-        return {name: value for name, value in values.items() if value and name not in _OURS}
-
-
-def _native(reader: _Reader) -> Provider | None:
+def _native(reader: SectionReader) -> Provider | None:
     """Read a section in the form that `st.login` documents."""
     if "_" in reader.name:
         reader.wrong("", "has an underscore in its name, which Streamlit does not allow", "Rename the section without it.")
@@ -216,6 +136,11 @@ def _native(reader: _Reader) -> Provider | None:
         email_is_verified=cast("EmailRule", reader.choice("email_is_verified", EMAIL_RULES, known.email_is_verified if known else "claim")),
         logout_wants_id_token=known is not None and known.logout_wants_id_token,
         logout_landing=cast("Landing", reader.choice("logout_landing", LANDINGS, known.logout_landing if known else "redirect_uri")),
+        revoke_at_logout=known is None or known.revoke_at_logout,
+        exchange=cast("Exchange", known.exchange if known else "token-exchange"),
+        error_codes=known.error_codes if known else MappingProxyType({}),
+        hints=known.hints if known else MappingProxyType({}),
+        quirks=known.quirks if known else (),
         client_key=key,
         resource=reader.resource(),
         pushed_authorization_requests=reader.flag("pushed_authorization_requests"),
@@ -229,7 +154,7 @@ def _label(name: str, known: Profile | None, host: str) -> str:
     return name.capitalize() if name != "default" else host
 
 
-def _check_addresses(reader: _Reader, url: str, issuer: str | None) -> None:
+def _check_addresses(reader: SectionReader, url: str, issuer: str | None) -> None:
     if url and not is_secure(url):
         reader.wrong("server_metadata_url", _NOT_SECURE, "Use the provider's https address.")
     if issuer and not is_secure(issuer):
@@ -239,16 +164,16 @@ def _check_addresses(reader: _Reader, url: str, issuer: str | None) -> None:
         reader.wrong("server_metadata_url", f"does not end in {DISCOVERY_SUFFIX}, so it does not tell the issuer", mend)
 
 
-def _check_spelling(reader: _Reader) -> None:
+def _check_spelling(reader: SectionReader) -> None:
     """Report what looks like a misspelt key of ours; Authlib's other keys and providers' tables are let be."""
     for key, value in reader.section.items():
-        if key in (*_NATIVE, *_AUTHLIB, *_ELSEWHERE) or isinstance(value, Mapping):
+        if key in (*NATIVE_KEYS, *_AUTHLIB, *_ELSEWHERE) or isinstance(value, Mapping):
             continue
-        if close := nearest(key, _NATIVE):
+        if close := nearest(key, NATIVE_KEYS):
             reader.wrong(key, "is not a known key", f'Did you mean "{close}"?')
 
 
-def _client_kwargs(reader: _Reader) -> dict[str, str]:
+def _client_kwargs(reader: SectionReader) -> dict[str, str]:
     """Read `client_kwargs`; what only tunes Authlib's HTTP client is let be."""
     value = reader.section.get("client_kwargs", {})
     if not isinstance(value, Mapping):
@@ -266,7 +191,7 @@ def _client_kwargs(reader: _Reader) -> dict[str, str]:
     return kwargs
 
 
-def _check_client_kwargs(reader: _Reader, kwargs: Mapping[str, str]) -> None:
+def _check_client_kwargs(reader: SectionReader, kwargs: Mapping[str, str]) -> None:
     for key, only in (("code_challenge_method", "S256"), ("response_type", "code"), ("response_mode", "query")):
         if kwargs.get(key, only) != only:
             reader.wrong(f"client_kwargs.{key}", f"is not {only}", f"Remove it: st_auth always uses {only}.")
@@ -277,25 +202,25 @@ def _check_client_kwargs(reader: _Reader, kwargs: Mapping[str, str]) -> None:
         reader.wrong("client_kwargs.token_endpoint_auth_method", "is not supported", mend)
 
 
-def _from_profile(reader: _Reader) -> Provider | None:
+def _from_profile(reader: SectionReader) -> Provider | None:
     """Read a section that names a profile."""
     name = reader.text("profile", required=True, mend="Name one of the files in providers/.")
     try:
-        profile = load_profile(name)
+        profile = load_profile(name, (reader.folder, reader.folder.parent))
     except ConfigError as error:
         reader.problems += error.problems
         return None
-    reader.only((*_PROFILED, *_ELSEWHERE, *profile.parameters, *(("server_metadata_url",) if profile.issuer == "{issuer}" else ())))
-    issuer = _issuer(reader, profile)
-    url = reader.text("server_metadata_url")
+    reader.only((*_PROFILED, *_ELSEWHERE, *profile.parameters, *_more_keys(profile)))
+    found = _addresses(reader, profile)
+    issuer = found.get("issuer", profile.issuer)
+    url = reader.text("server_metadata_url") or found.get("server_metadata_url", "")
     if url and not is_secure(url):
         reader.wrong("server_metadata_url", _NOT_SECURE, "Use the provider's https address.")
     parameters = {**profile.authorization_parameters, **reader.table("authorization_parameters")}
     if "prompt" in reader.section:
         parameters["prompt"] = reader.text("prompt")
-    scopes = reader.words("scopes", profile.scopes)
-    if "openid" not in scopes:
-        reader.wrong("scopes", "lacks openid", 'Add "openid".')
+    scopes = _scopes(reader, profile)
+    tenants = _tenants(reader)
     secret = reader.text("client_secret", default=profile.client_secret)
     method = reader.choice("token_endpoint_auth_method", ("", *AUTH_METHODS), profile.token_endpoint_auth_method)
     key = _client_key(reader, "token_endpoint_auth_method", reader.section.get("token_endpoint_auth_method"), method)
@@ -306,25 +231,34 @@ def _from_profile(reader: _Reader) -> Provider | None:
         label=reader.text("label") or profile.name,
         profile=name,
         issuer=issuer,
-        metadata_url=url or discovery_url(issuer),
+        metadata_url=(url or discovery_url(issuer)) if profile.openid else "",
         client_id=reader.text("client_id", required=True, mend="Copy it from the provider's console.", default=profile.client_id),
         client_secret=Secret(secret) if secret else None,
         scopes=scopes,
         authorization_parameters=MappingProxyType(reader.parameters("authorization_parameters", parameters)),
         token_endpoint_auth_method=method or None,
         algorithms=profile.algorithms,
-        claims=MappingProxyType({**_DEFAULT_CLAIMS, **profile.claims, **reader.table("claims")}),
-        public=profile.public,
+        claims=_claims(reader, profile),
+        public=profile.public and (not tenants or PERSONAL_ACCOUNTS in tenants),
         email_is_verified=cast("EmailRule", reader.choice("email_is_verified", EMAIL_RULES, profile.email_is_verified)),
         logout_wants_id_token=profile.logout_wants_id_token,
         logout_landing=cast("Landing", reader.choice("logout_landing", LANDINGS, profile.logout_landing)),
+        revoke_at_logout=profile.revoke_at_logout,
+        exchange=cast("Exchange", profile.exchange),
+        openid=profile.openid,
+        endpoints=MappingProxyType({name: found[name] for name in ENDPOINTS if name in found}),
+        subject_from=profile.subject_from,
+        error_codes=profile.error_codes,
+        hints=profile.hints,
+        quirks=profile.quirks,
+        tenants=tenants,
         client_key=key,
         resource=reader.resource(),
         pushed_authorization_requests=reader.flag("pushed_authorization_requests"),
     )
 
 
-def _client_key(reader: _Reader, place: str, said: object, method: str | None) -> ClientKey | None:
+def _client_key(reader: SectionReader, place: str, said: object, method: str | None) -> ClientKey | None:
     """Read the file that `client_key` names. Nothing may stand beside it that would authenticate the client in another way.
 
     `said` is the method that stands at `place` in the section, `method` the one that holds without a key.
@@ -345,12 +279,42 @@ def _client_key(reader: _Reader, place: str, said: object, method: str | None) -
         return None
 
 
-def _issuer(reader: _Reader, profile: Profile) -> str:
-    """Fill the profile's issuer with the section's parameters."""
+def _more_keys(profile: Profile) -> tuple[str, ...]:
+    """The keys of a section that only some profiles have."""
+    keys = ("server_metadata_url",) if profile.issuer == "{issuer}" and profile.openid else ()
+    return (*keys, "tenants") if ISSUER_NAMES_THE_TENANT in profile.quirks else keys
+
+
+def _scopes(reader: SectionReader, profile: Profile) -> tuple[str, ...]:
+    scopes = reader.words("scopes", profile.scopes)
+    if profile.openid and "openid" not in scopes:
+        reader.wrong("scopes", "lacks openid", 'Add "openid".')
+    if not profile.openid and "openid" in scopes:
+        reader.wrong("scopes", "has openid, which this provider does not know", 'Remove "openid".')
+    return scopes
+
+
+def _claims(reader: SectionReader, profile: Profile) -> Mapping[str, str]:
+    own = reader.table("claims")
+    if "sub" in own:
+        reader.wrong("claims.sub", "cannot be chosen here: it says who a person is", "Remove it; a profile of your own can name it.")
+    return MappingProxyType({**_DEFAULT_CLAIMS, **profile.claims, **own})
+
+
+def _tenants(reader: SectionReader) -> tuple[str, ...]:
+    tenants = tuple(word.lower() for word in reader.words("tenants", ()))
+    if not all(is_tenant(tenant) for tenant in tenants) or ("tenants" in reader.section and not tenants):
+        reader.wrong("tenants", "is not a list of tenant ids", 'Write ids such as "8eaef023-2b34-4da1-9baa-8bc8c9d6a490".')
+    return tenants
+
+
+def _addresses(reader: SectionReader, profile: Profile) -> dict[str, str]:
+    """Fill the profile's addresses with the section's parameters; each parameter that is wrong is named once."""
     values = {name: reader.text(name) for name in profile.parameters}
-    issuer, wrong = fill(profile, values)
-    for name, what in wrong.items():
+    filled = {key: fill(template, values, profile.optional) for key, template in addresses(asdict(profile)).items()}
+    for name, what in {name: what for _, wrong in filled.values() for name, what in wrong.items()}.items():
         reader.wrong(name, what, f"Give {profile.parameters[name]}.")
-    if not wrong and not is_secure(issuer):
-        reader.wrong("issuer", _NOT_SECURE, "Use the provider's https address.")
-    return issuer
+    for key, (url, wrong) in filled.items():
+        if not wrong and not is_secure(url):
+            reader.wrong(key, _NOT_SECURE, "Use the provider's https address.")
+    return {key: url for key, (url, _) in filled.items()}

@@ -2,7 +2,7 @@
 
 import re
 import tomllib
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 from difflib import get_close_matches
@@ -13,13 +13,18 @@ from typing import Any
 
 from st_auth.errors import ConfigError, Problem
 from st_auth.oauth.algorithms import ALGORITHMS
+from st_auth.oauth.profile_rules import ENDPOINTS, contradictions
+from st_auth.oauth.quirks import QUIRKS
 
-__all__ = ["AUTH_METHODS", "EMAIL_RULES", "KEY_METHOD", "LANDINGS", "Profile", "fill", "load_profile", "nearest", "profile_of_host"]
+__all__ = ["AUTH_METHODS", "EMAIL_RULES", "KEY_METHOD", "LANDINGS", "Profile", "load_profile", "nearest", "profile_of_host"]
 
 KEY_METHOD = "private_key_jwt"
 AUTH_METHODS = ("client_secret_basic", "client_secret_post", KEY_METHOD, "none")
 EMAIL_RULES = ("claim", "always", "never")
+EXCHANGES = ("token-exchange", "jwt-bearer")
 LANDINGS = ("redirect_uri", "configured", "none")
+SUBJECTS = ("userinfo", "token_response")
+ERRORS = ("invalid_request", "invalid_client", "invalid_grant", "unauthorized_client", "unsupported_grant_type", "invalid_scope")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,11 +49,28 @@ class Profile:
     email_is_verified: str = "claim"
     logout_wants_id_token: bool = False
     logout_landing: str = "configured"
+    revoke_at_logout: bool = True
+    exchange: str = "token-exchange"
+    openid: bool = True
+    server_metadata_url: str = ""
+    authorization_endpoint: str = ""
+    token_endpoint: str = ""
+    userinfo_endpoint: str = ""
+    emails_endpoint: str = ""
+    revocation_endpoint: str = ""
+    end_session_endpoint: str = ""
+    subject_from: str = "userinfo"
+    error_codes: Mapping[str, str] = field(default_factory=dict)
+    hints: Mapping[str, str] = field(default_factory=dict)
+    quirks: tuple[str, ...] = ()
 
 
-def load_profile(name_or_path: str) -> Profile:
-    """Return the profile of that name, or from a path that ends in `.toml`; raises `ConfigError` with all its problems."""
-    path = _path(name_or_path)
+def load_profile(name_or_path: str, folders: Sequence[Path] = ()) -> Profile:
+    """Return the profile of that name, or from a path that ends in `.toml`; raises `ConfigError` with all its problems.
+
+    A relative path is looked for in each of `folders`, in the working directory where there are none.
+    """
+    path = _path(name_or_path, folders)
     return _checked(_read(path, ()), path)
 
 
@@ -65,9 +87,10 @@ def _shipped() -> tuple[Profile, ...]:
     return tuple(load_profile(path.stem) for path in sorted(_folder().glob("*.toml")))
 
 
-def _path(name_or_path: str) -> Path:
+def _path(name_or_path: str, folders: Sequence[Path]) -> Path:
     if name_or_path.endswith(".toml"):
-        return Path(name_or_path)
+        candidates = [folder / name_or_path for folder in folders] or [Path(name_or_path)]
+        return next((path for path in candidates if path.is_file()), candidates[-1])
     if not re.fullmatch(r"[a-z0-9][a-z0-9-]*", name_or_path):
         name_or_path = "-"  # no name of a profile, and none of a file
     return _folder() / f"{name_or_path}.toml"
@@ -99,7 +122,7 @@ def _read(path: Path, seen: tuple[Path, ...]) -> dict[str, Any]:
 
 def _laid_over(base: dict[str, Any], table: dict[str, Any]) -> dict[str, Any]:
     merged = {**base, **table}
-    for key in ("claims", "parameters", "authorization_parameters"):
+    for key in ("claims", "parameters", "authorization_parameters", "error_codes", "hints"):
         if isinstance(base.get(key), dict) and isinstance(table.get(key), dict):
             merged[key] = {**base[key], **table[key]}
     return merged
@@ -108,7 +131,7 @@ def _laid_over(base: dict[str, Any], table: dict[str, Any]) -> dict[str, Any]:
 def _checked(table: Mapping[str, Any], path: Path) -> Profile:
     problems = [*_unknown(table, path), *_mistyped(table, path)]
     if not problems:
-        problems = [*_misnamed(table, path)]
+        problems = [Problem(str(path), *found) for found in contradictions(table)]
     if problems:
         raise ConfigError(problems)
     fields: dict[str, Any] = {key: tuple(value) if isinstance(value, list) else value for key, value in table.items()}
@@ -129,6 +152,14 @@ def _is_words(value: object) -> bool:
 
 def _is_algorithms(value: object) -> bool:
     return isinstance(value, list) and bool(value) and all(name in ALGORITHMS for name in value)
+
+
+def _is_quirks(value: object) -> bool:
+    return isinstance(value, list) and all(name in QUIRKS for name in value)
+
+
+def _is_error_codes(value: object) -> bool:
+    return isinstance(value, dict) and all(code in ERRORS for code in value.values())
 
 
 def _is_table(value: object) -> bool:
@@ -154,6 +185,15 @@ _FIELDS: Mapping[str, tuple[Callable[[object], bool], str]] = {
     "email_is_verified": (lambda value: value in EMAIL_RULES, "one of " + ", ".join(EMAIL_RULES)),
     "logout_wants_id_token": (_is_flag, "true or false"),
     "logout_landing": (lambda value: value in LANDINGS, "one of " + ", ".join(LANDINGS)),
+    "revoke_at_logout": (_is_flag, "true or false"),
+    "exchange": (lambda value: value in EXCHANGES, "one of " + ", ".join(EXCHANGES)),
+    "openid": (_is_flag, "true or false"),
+    "server_metadata_url": (_is_text, "a URL, with {parameters} where it varies"),
+    **dict.fromkeys(ENDPOINTS, (_is_text, "a URL, with {parameters} where it varies")),
+    "subject_from": (lambda value: value in SUBJECTS, "one of " + ", ".join(SUBJECTS)),
+    "error_codes": (_is_error_codes, "a table: theirs = one of " + " ".join(ERRORS)),
+    "hints": (_is_table, "a table: error code = what to do"),
+    "quirks": (_is_quirks, "a list out of " + " ".join(QUIRKS)),
 }
 _REQUIRED = ("name", "source", "checked", "issuer", "scopes")
 
@@ -170,60 +210,6 @@ def _mistyped(table: Mapping[str, Any], path: Path) -> Iterable[Problem]:
             yield Problem(str(path), key, f"is not {what}", f"Make it {what}.")
         elif key not in table and key in _REQUIRED:
             yield Problem(str(path), key, "is missing", f"Give {what}.")
-
-
-def _misnamed(table: Mapping[str, Any], path: Path) -> Iterable[Problem]:
-    """Hold the parameters in the issuer against those that are described."""
-    described = set(table.get("parameters", {}))
-    for name in sorted(set(_PARAMETER.findall(table["issuer"])) ^ described):
-        what = "stands in only one of issuer and parameters"
-        yield Problem(str(path), f"parameters.{name}", what, "Name it in both, or in none.")
-    for name in sorted(set(table.get("optional", [])) - described):
-        yield Problem(str(path), f"optional.{name}", "is no parameter", "Name one of the parameters.")
-
-
-_PARAMETER = re.compile(r"\{(\w+)\}")
-_HOST = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9.-]*[A-Za-z0-9])?(?::[0-9]{1,5})?")
-_SEGMENT = re.compile(r"(?!\.{1,2}\Z)[A-Za-z0-9._~-]+")
-
-
-def fill(profile: Profile, values: Mapping[str, str]) -> tuple[str, dict[str, str]]:
-    """Return the profile's issuer with its parameters filled in, and what is wrong with which of them.
-
-    A parameter is a host (or a part of one) or a path segment, and nothing else gets through. An empty optional one takes
-    its segment away, and the fixed segments that lead to it. An issuer that is one single parameter is taken as it is.
-    """
-    scheme, separator, rest = profile.issuer.partition("://")
-    if not separator:
-        name = profile.issuer.strip("{}")
-        return values[name], {} if values[name] else {name: "is missing"}
-    host, *segments = rest.split("/")
-    wrong = dict(_wrong(host, _HOST, values, profile.optional))
-    for segment in segments:
-        wrong |= _wrong(segment, _SEGMENT, values, profile.optional)
-    filled = [_PARAMETER.sub(lambda match: values[match[1]], part) for part in (host, *_kept(segments, values))]
-    return f"{scheme}://" + "/".join(filled), wrong
-
-
-def _wrong(part: str, shape: re.Pattern[str], values: Mapping[str, str], optional: tuple[str, ...]) -> Iterable[tuple[str, str]]:
-    for name in _PARAMETER.findall(part):
-        if not values[name]:
-            if name not in optional:
-                yield name, "is missing"
-        elif not shape.fullmatch(values[name]):
-            yield name, "is not a host name" if shape is _HOST else "is not a single path segment of letters, digits and ._~-"
-
-
-def _kept(segments: list[str], values: Mapping[str, str]) -> list[str]:
-    kept: list[str] = []
-    for segment in segments:
-        parameters = _PARAMETER.findall(segment)
-        if not parameters or all(values[name] for name in parameters):
-            kept.append(segment)
-            continue
-        while kept and not _PARAMETER.search(kept[-1]):
-            kept.pop()
-    return kept
 
 
 def nearest(word: str, known: Iterable[str]) -> str:

@@ -245,6 +245,7 @@ class LoginRoutes:
     def _refused(self, error: StAuthError, name: str, path: str) -> Page:
         """A failed attempt as a page: what to do for the person, code and parameter for the log."""
         reference = secrets.token_hex(4)
+        error.hint = self._hint(error, name)
         parameter = getattr(error, "parameter", "")
         audit.record("login_refused", provider=name, code=error.code, parameter=parameter, reference=reference)
         _LOGGER.warning("Login at %s refused (reference %s): %s", name, reference, _said(error))
@@ -254,10 +255,16 @@ class LoginRoutes:
             else f"{self._base}/auth/login"
         )
         provider = self._config.providers[name].label if name in self._config.providers else ""
-        page = self._gate.problem(_page_code(error), action=("Try again", again), reference=reference, provider=provider, reason=error.hint)
+        words = {"provider": provider, "reason": error.hint, "mend": error.hint}
+        page = self._gate.problem(_page_code(error), action=("Try again", again), reference=reference, **words)
         if error.code != "not_allowed":
             return page
         return page.with_headers(self._gate.mark_cookie(self._core.sign("ended", "refused")))  # so that the provider asks who it is
+
+    def _hint(self, error: StAuthError, name: str) -> str:
+        """What to do about an error: what the provider's profile knows of its code, else what the error says itself."""
+        hints = self._config.providers[name].hints if name in self._config.providers else {}
+        return hints.get(getattr(error, "error", "") or error.code, error.hint)
 
 
 def _said(error: StAuthError) -> str:
@@ -270,7 +277,7 @@ def _page_code(error: StAuthError) -> str:
     if isinstance(error, Unavailable):
         return {"store": "store_unavailable", "busy": "busy"}.get(error.code, "provider_unavailable")
     if isinstance(error, ProviderError):
-        return "protocol_violation"
+        return "request_refused" if error.code == "request_refused" else "protocol_violation"
     if isinstance(error, LoginRefused) and error.code in ("access_denied", "not_allowed", "expired", "other_person"):
         return error.code
     return "response_mismatch"

@@ -98,7 +98,8 @@ class LogoutRoutes:
 
     def _providers_origin(self, session: LiveSession) -> tuple[str, ...]:
         client = self._core.clients.get(session.stored.card.provider)
-        url = client.logout_url(id_token=None, logout_hint=None, post_logout_redirect_uri=None, state=None) if client else None
+        landing = self._landing(client.provider.name) if client else None
+        url = client.logout_url(id_token=None, logout_hint=None, post_logout_redirect_uri=landing, state=None) if client else None
         return (origin_of(url),) if url and not self._is_dev(session) else ()
 
     def _is_dev(self, session: LiveSession) -> bool:

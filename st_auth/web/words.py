@@ -30,8 +30,9 @@ class Ending:
 def problem(code: str, **words: str) -> ProblemText:
     """Return the text for an error code; an unknown code gets the text of `internal`.
 
-    `words` are put where the text asks for them: `address` (the app's public address), `provider` (its name) and `reason` (a whole
-    sentence that says which check refused the person). What is missing or empty gets a general word.
+    `words` are put where the text asks for them: `address` (the app's public address), `provider` (its name), `reason` (a whole
+    sentence that says which check refused the person) and `mend` (a whole sentence that says what to change). What is missing or
+    empty gets a general word.
     """
     text = PROBLEMS.get(code, PROBLEMS["internal"])
     known = {**_GENERAL, **{name: word for name, word in words.items() if word}}
@@ -48,6 +49,7 @@ _GENERAL: Mapping[str, str] = MappingProxyType(
     {
         "address": "the address that your team gave you",
         "provider": "your company's login",
+        "mend": "Tell the team that runs this app: its log says what the login asks for.",
         "reason": "Your account is not on the list of people who may use it.",
     }
 )
@@ -176,6 +178,12 @@ PROBLEMS: Mapping[str, ProblemText] = MappingProxyType(
             "The login gave a wrong answer",
             "We could not check what {provider} sent, so we did not log you in.",
             "Try again. If it stays like this, tell the team that runs this app.",
+        ),
+        "request_refused": ProblemText(
+            502,
+            "The login is not set up right",
+            "{provider} refused the way in which this app asks for a login. Nothing is wrong with your account.",
+            "If you run this app: {mend}",
         ),
         "internal": ProblemText(
             500,

@@ -1,4 +1,5 @@
 import re
+from dataclasses import asdict
 from datetime import date
 from pathlib import Path
 
@@ -8,7 +9,10 @@ from hypothesis import given, strategies as st
 from st_auth.errors import ConfigError
 from st_auth.oauth.algorithms import ALGORITHMS
 from st_auth.oauth.profile import Provider, load_profile, resolve
-from st_auth.oauth.profile_file import fill
+from st_auth.oauth.profile_file import Profile
+from st_auth.oauth.profile_rules import addresses
+from st_auth.oauth.quirks import QUIRKS
+from st_auth.oauth.url_template import fill
 from st_auth.oauth.urls import is_secure
 from tests.oauth.keys import key_file
 
@@ -357,17 +361,25 @@ class TestFiles:
 
         assert profile.checked >= date(2026, 11, 22)
         assert profile.source.startswith("https://")
-        assert "openid" in profile.scopes
+        assert ("openid" in profile.scopes) == profile.openid
         example = {"domain": "acme.example", "host": "acme.example", "issuer": "https://acme.example"}
-        issuer, wrong = fill(profile, {name: example.get(name, "x") for name in profile.parameters})
-        assert not wrong
-        assert is_secure(issuer)
+        for template in addresses(asdict(profile)).values():
+            address, wrong = fill(template, {name: example.get(name, "x") for name in profile.parameters}, profile.optional)
+            assert not wrong
+            assert is_secure(address)
 
     def test_every_field_is_described(self):
         described = (PROVIDERS / "README.md").read_text("utf-8")
 
-        for field in ("name", "source", "issuer", "parameters", "optional", "extends", "logout_landing", "email_is_verified", "algorithms"):
-            assert f"`{field}`" in described
+        for field in (*Profile.__dataclass_fields__, "extends", *QUIRKS):
+            assert f"`{field}`" in described, field
+
+    def test_the_file_that_is_shown_as_ones_own_is_sound(self, tmp_path):
+        (text,) = re.findall(r"^```toml\n(.*?)^```", (PROVIDERS / "README.md").read_text("utf-8"), re.MULTILINE | re.DOTALL)
+
+        profile = load_profile(self.write(tmp_path, text))
+
+        assert (profile.openid, profile.claims["sub"]) == (False, "user.id")
 
     def write(self, tmp_path, text):
         path = tmp_path / "mine.toml"
@@ -444,3 +456,118 @@ def test_no_section_raises_anything_but_config_error(changes, base):
         assert isinstance(resolve("x", {**base, **changes}, file="f"), Provider)
     except ConfigError as error:
         assert error.problems
+
+
+PLAIN = """
+name    = "Acme"
+source  = "https://wiki.acme.com/login"
+checked = 2026-11-22
+openid  = false
+issuer  = "https://{host}"
+scopes  = ["profile"]
+parameters.host = "the host"
+authorization_endpoint = "https://{host}/authorize"
+token_endpoint         = "https://{host}/token"
+userinfo_endpoint      = "https://{host}/me"
+claims.sub = "id"
+"""
+PLAIN_SECTION = {"host": "sso.acme.com", "client_id": "a", "client_secret": "b"}
+
+
+class TestWithoutOpenID:
+    def write(self, tmp_path, text):
+        path = tmp_path / "acme.toml"
+        path.write_text(text, "utf-8")
+        return str(path)
+
+    def problems(self, path):
+        with pytest.raises(ConfigError) as caught:
+            load_profile(path)
+        return {problem.key for problem in caught.value.problems}
+
+    def test_parameters_stand_in_every_address(self, tmp_path):
+        provider = resolve("a", {"profile": self.write(tmp_path, PLAIN), **PLAIN_SECTION}, file="f")
+
+        assert provider.issuer == "https://sso.acme.com"
+        assert dict(provider.endpoints) == {
+            "authorization_endpoint": "https://sso.acme.com/authorize",
+            "token_endpoint": "https://sso.acme.com/token",
+            "userinfo_endpoint": "https://sso.acme.com/me",
+        }
+
+    def test_a_parameter_that_is_wrong_is_named_once(self, tmp_path):
+        section = {"profile": self.write(tmp_path, PLAIN), **PLAIN_SECTION, "host": "a/b"}
+
+        with pytest.raises(ConfigError) as caught:
+            resolve("a", section, file="f")
+
+        assert [problem.key for problem in caught.value.problems] == ["auth.a.host"]
+
+    def test_x18_every_address_must_be_https(self, tmp_path):
+        path = self.write(tmp_path, PLAIN.replace('"https://{host}/me"', '"http://{host}/me"'))
+
+        assert set(problems({"profile": path, **PLAIN_SECTION}, "a")) == {"auth.a.userinfo_endpoint"}
+
+    @pytest.mark.parametrize(
+        ("before", "after", "key"),
+        [
+            ('authorization_endpoint = "https://{host}/authorize"', "", "authorization_endpoint"),
+            ('token_endpoint         = "https://{host}/token"', "", "token_endpoint"),
+            ('userinfo_endpoint      = "https://{host}/me"', "", "userinfo_endpoint"),
+            ('claims.sub = "id"', "", "claims.sub"),
+            ('claims.sub = "id"', 'claims.sub = ""', "claims.sub"),
+            ('claims.sub = "id"', 'claims.sub = "access_token"', "claims.sub"),
+            ('["profile"]', '["openid"]', "scopes"),
+            ("openid  = false", 'openid = false\nserver_metadata_url = "https://{host}/m"', "server_metadata_url"),
+            ("openid  = false", 'openid = false\nclaims.email = "mail"\nemails_endpoint = "https://{host}/e"', "claims.email"),
+            ("openid  = false", 'openid = "no"', "openid"),
+            ("openid  = false", 'openid = false\nsubject_from = "access_token"', "subject_from"),
+            ("openid  = false", 'openid = false\nerror_codes = { odd = "odder" }', "error_codes"),
+            ("openid  = false", 'openid = false\nquirks = ["no_state"]', "quirks"),
+            ("openid  = false", "openid = false\nhints = { a = 5 }", "hints"),
+        ],
+    )
+    def test_what_is_missing_or_contradicts_itself_is_named(self, tmp_path, before, after, key):
+        assert before in PLAIN
+        assert self.problems(self.write(tmp_path, PLAIN.replace(before, after))) == {key}
+
+    def test_x17_without_openid_false_none_of_it_is_believed(self, tmp_path):
+        text = PLAIN.replace("openid  = false", 'subject_from = "userinfo"')
+
+        assert self.problems(self.write(tmp_path, text)) == {
+            *("authorization_endpoint", "token_endpoint", "userinfo_endpoint"),
+            *("subject_from", "claims.sub"),
+        }
+
+    def test_from_the_token_response_no_userinfo_is_needed(self, tmp_path):
+        text = PLAIN.replace('userinfo_endpoint      = "https://{host}/me"', 'subject_from = "token_response"')
+
+        assert resolve("a", {"profile": self.write(tmp_path, text), **PLAIN_SECTION}, file="f").subject_from == "token_response"
+
+    @pytest.mark.parametrize(
+        ("key", "value"), [("scopes", ["openid"]), ("claims", {"sub": "email"}), ("server_metadata_url", "https://a.example/m")]
+    )
+    def test_a_section_cannot_turn_it_into_something_else(self, tmp_path, key, value):
+        found = problems({"profile": self.write(tmp_path, PLAIN), **PLAIN_SECTION, key: value}, "a")
+
+        assert {name.split(".")[2] for name in found} == {key}
+
+    def test_a_section_cannot_choose_who_a_person_is_with_openid_either(self):
+        assert "auth.okta.claims.sub" in problems({**OKTA, "claims": {"sub": "email"}}, "okta")
+
+    @pytest.mark.parametrize(
+        ("line", "keys"),
+        [
+            ('issuer = "https://a.example/{tenant}"', {"issuer"}),
+            ('issuer = "https://a.example"', {"issuer"}),
+            ('issuer = "https://{tenant}/{tenantid}"', {"issuer"}),
+            ('server_metadata_url = ""', {"server_metadata_url"}),
+        ],
+    )
+    def test_an_issuer_that_names_the_tenant_must_do_so(self, tmp_path, line, keys):
+        assert self.problems(self.write(tmp_path, f'extends = "entra-multitenant"\n{line}')) == keys
+
+    def test_an_issuer_that_names_the_tenant_does_not_tell_where_the_metadata_is(self, tmp_path):
+        line = 'quirks = ["issuer_names_the_tenant"]\nissuer = "https://a.example/{tenantid}"'
+
+        assert self.problems(self.write(tmp_path, f'extends = "google"\n{line}')) == {"server_metadata_url"}

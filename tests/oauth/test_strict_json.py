@@ -3,7 +3,7 @@ import json
 import pytest
 from hypothesis import given, strategies as st
 
-from st_auth.oauth.strict_json import parse_object
+from st_auth.oauth.strict_json import parse_list, parse_object
 
 
 def test_an_object_keeps_the_order_of_its_keys():
@@ -31,6 +31,16 @@ def test_an_object_keeps_the_order_of_its_keys():
 def test_x05_x14_what_is_not_one_strict_object_is_refused_without_being_shown(text):
     with pytest.raises(ValueError, match=r"^not a strict JSON object$"):
         parse_object(text)
+
+
+@pytest.mark.parametrize("text", ['{"a": 1}', '[{"a": 1, "a": 1}]', "[NaN]", '["\\ud800"]', "null", "", "[", b"\xff[]", "[" * 100_000])
+def test_x05_x14_what_is_not_one_strict_list_is_refused_without_being_shown(text):
+    with pytest.raises(ValueError, match=r"^not a strict JSON list$"):
+        parse_list(text)
+
+
+def test_a_list_is_a_list():
+    assert parse_list(b'[1, {"a": "b"}]') == [1, {"a": "b"}]
 
 
 def test_a_whole_surrogate_pair_is_a_character():
