@@ -115,6 +115,14 @@ class Grants:
         session = self._read(live)
         return provider == session.card.provider or any(link.provider == provider for link in session.links)
 
+    def lives(self, live: LiveSession) -> bool:
+        """Whether the store still has this session; one that is gone ends here too. Raises Unavailable."""
+        try:
+            self._read(live)
+        except LoginRequired:
+            return False
+        return True
+
     def link(self, live: LiveSession, link: Link) -> bool:
         """Link an account at another provider to a session, in place of one that was linked before; False if it is over."""
         before: list[Link] = []

@@ -92,8 +92,7 @@ class StepUpRoutes:
         judge_allow(self._core.config.allow, login, client.provider)
         begun = await self._gate.in_store_thread(self._core.sessions.step_up, session.stored, login)
         if begun is None:
-            self._core.grants.discard(client, login.tokens)
-            raise _not_this_login()
+            raise await self._over(session, client, login)
         cookie, stored = begun
         self._core.live.move(session, stored)
         audit.record("stepped_up", login_id=card.login_id, issuer=card.issuer, subject=card.subject, provider=card.provider)
@@ -103,11 +102,16 @@ class StepUpRoutes:
     async def _linked(self, session: LiveSession, client: Client, login: Login) -> Page:
         link = Link(client.provider.name, login.issuer, login.subject, login.tokens)
         if not await self._gate.in_store_thread(partial(self._core.grants.link, session, link)):
-            self._core.grants.discard(client, login.tokens)
-            raise _not_this_login()
+            raise await self._over(session, client, login)
         card = session.stored.card
         audit.record("linked", login_id=card.login_id, issuer=card.issuer, subject=card.subject, provider=link.provider)
         return self._done()
+
+    async def _over(self, session: LiveSession, client: Client, login: Login) -> LoginRefused:
+        """The session ended meanwhile: it stays ended, here too, and what the provider gave is given back."""
+        self._core.grants.discard(client, login.tokens)
+        await self._gate.in_store_thread(self._core.grants.lives, session)
+        return _not_this_login()
 
     def _done(self, *headers: tuple[bytes, bytes]) -> Page:
         return redirect(f"{self._core.config.base_path}/auth/done", *headers)
