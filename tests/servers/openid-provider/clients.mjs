@@ -1,6 +1,8 @@
 // The apps that may log people in here. `web` answers to every known origin (back-channel logout goes to the newest);
 // `web-8501` is the same client for http://localhost:8501 alone, with a back channel of its own.
 
+import { TOKEN_EXCHANGE } from './exchange.mjs';
+
 const KINDS = {
   web: { client_secret: 'web-secret', token_endpoint_auth_method: 'client_secret_basic' },
   webpost: { client_secret: 'webpost-secret', token_endpoint_auth_method: 'client_secret_post' },
@@ -28,7 +30,7 @@ export class Clients {
     return {
       client_id: id,
       response_types: ['code'],
-      grant_types: ['authorization_code', 'refresh_token'],
+      grant_types: ['authorization_code', 'refresh_token', TOKEN_EXCHANGE],
       redirect_uris: everywhere('/oauth2callback'),
       post_logout_redirect_uris: everywhere('/', '/auth/ended', '/oauth2callback'),
       backchannel_logout_uri: `${origins.at(-1)}/auth/backchannel-logout`,

@@ -7,6 +7,7 @@ import Provider, { errors, interactionPolicy } from 'oidc-provider';
 import * as jose from 'jose';
 import { Clients } from './clients.mjs';
 import { control, formOf } from './control.mjs';
+import { addTokenExchange } from './exchange.mjs';
 import { claimsOf, passwordFits, personOf } from './people.mjs';
 import { adapter } from './store.mjs';
 
@@ -27,7 +28,7 @@ policy.add(selectAccount, 0);
 
 const clients = new Clients((process.env.APP || '').split(',').filter(Boolean));
 const events = [];
-const RESOURCES = { 'urn:snowflake': 'session:role-any' };
+const RESOURCES = { 'urn:snowflake': 'session:role-any', 'https://api.example/sales': 'sales:read' };
 
 const provider = new Provider(ISSUER, {
   adapter: adapter(clients),
@@ -114,6 +115,7 @@ const consent = async (ctx, { grantId, params, prompt: { details }, session }) =
   return finish(ctx, { consent: { grantId: await grant.save() } });
 };
 
+addTokenExchange(provider, RESOURCES);
 provider.use(control(clients, events));
 provider.use(async (ctx, next) => {
   if (!ctx.path.startsWith('/interaction/')) return next();
