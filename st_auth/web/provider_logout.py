@@ -34,9 +34,10 @@ _FORM: Final = "application/x-www-form-urlencoded"
 class ProviderLogoutRoutes:
     """`/auth/backchannel-logout` and `/auth/frontchannel-logout`. Neither needs a cookie: the provider says which session it means."""
 
-    def __init__(self, gate: "Gate") -> None:
+    def __init__(self, gate: "Gate", *, patience: float = _SLOWEST_BODY) -> None:
         self._gate = gate
         self._core = gate.core
+        self._patience = patience
         # Not the threads of logins: anybody may send something that looks like a logout token, and nobody's login is to wait for that.
         self._threads = BoundedThreads(_THREADS, _WAITING_AT_MOST, "Too many logouts wait to be checked.")
 
@@ -66,7 +67,7 @@ class ProviderLogoutRoutes:
         if request.header(b"content-type").partition(";")[0].strip().lower() != _FORM:
             raise protocol_violation("content-type", _FORM)
         form: dict[str, str] = {}
-        with anyio.move_on_after(_SLOWEST_BODY):
+        with anyio.move_on_after(self._patience):
             form = await read_form(receive, _LARGEST_BODY)
         if not (text := form.get("logout_token", "")):
             raise protocol_violation("logout_token", "there once, in a form of at most 32 kB")
