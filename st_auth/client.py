@@ -159,7 +159,7 @@ class Client:
         fresh: dict[str, Any] = {}
         if after.id_token is not None and after.id_token != before.id_token:
             signed = jwks.parse_jws(after.id_token.reveal(), self.provider.algorithms)
-            identity = Identity(issuer, self.provider.client_id, subject, claims.get("auth_time"))
+            identity = Identity(issuer, self.provider.client_id, subject)
             now, access = self._clock.now(), after.access_token
             fresh = judge_refreshed_claims(self._verified(signed), identity, access_token=access, algorithm=signed.algorithm, now=now)
         userinfo = {} if resource else self._userinfo_again(after, subject, metadata)

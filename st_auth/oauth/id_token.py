@@ -32,6 +32,7 @@ AGE_LIMIT = 10 * 60
 SUBJECT_LIMIT = 255
 _CLOCK_HINT = "Check the clocks of this machine and of the provider."
 _NEVER_KEPT = ("_claim_names", "_claim_sources")
+_OF_THE_LOGIN = ("auth_time", "acr", "amr", "nonce")
 _PROTOCOL = frozenset(
     (
         "iss",
@@ -100,14 +101,13 @@ class Identity:
     issuer: str
     client_id: str
     subject: str
-    auth_time: object = None
 
 
 def judge_refreshed_claims(payload: bytes, who: Identity, *, access_token: Secret[str], algorithm: str, now: datetime) -> dict[str, Any]:
     """Return the claims of the verified ID token that came with a refresh, or raise `ProviderError` (Core 1.0 section 12.2).
 
-    It is about the same person, from the same issuer and for us. Its `auth_time` is that of the login, where both tell one; a
-    `nonce` proves nothing here and is not looked at.
+    It is about the same person, from the same issuer and for us. What it says of how and when the person logged in is left out:
+    that stays as it was at the login, whatever somebody did in another browser since. A `nonce` proves nothing here.
     """
     claims = claims_of(payload)
     if claims.get("iss") != who.issuer:
@@ -117,9 +117,7 @@ def judge_refreshed_claims(payload: bytes, who: Identity, *, access_token: Secre
     require_audience(claims, who.client_id)
     require_times(claims, int(now.timestamp()), AGE_LIMIT)
     _require_hash(claims, "at_hash", access_token, algorithm)
-    if None not in (who.auth_time, claims.get("auth_time")) and claims["auth_time"] != who.auth_time:
-        raise protocol_violation("auth_time", "the time of the login")
-    return {name: value for name, value in claims.items() if name not in _NEVER_KEPT}
+    return {name: value for name, value in claims.items() if name not in _NEVER_KEPT and name not in _OF_THE_LOGIN}
 
 
 def claims_of(payload: bytes) -> dict[str, Any]:

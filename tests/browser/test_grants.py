@@ -101,9 +101,7 @@ def test_bba04_a_grant_that_the_provider_ended_ends_the_open_tab_and_says_why(ap
     expect_fact(alice, "speaks_for", "alice")
     short.restart()
 
-    alice.evaluate(
-        "setInterval(() => [...document.querySelectorAll('button')].find((b) => b.innerText.trim() === 'Again')?.click(), 300)"
-    )
+    alice.evaluate("setInterval(() => [...document.querySelectorAll('button')].find((b) => b.innerText.trim() === 'Again')?.click(), 300)")
 
     expect_ended(alice, "grant_expired", seconds=30)
     see(alice, "Time to log in again")
