@@ -153,12 +153,13 @@ class Sessions:
     def settle(self, session: Session, claim: str, change: Callable[[Session], Session]) -> Session | None:
         """Write what came of a claim, and give the claim back; None when the session is over or the claim is somebody else's by now.
 
-        `change` gets the session as it is in the store, which a touch may have moved meanwhile.
+        `session` is as `claim` returned it; `change` gets it as it is in the store, which a touch may have moved meanwhile.
         """
-        while isinstance(current := self.reread(session), Session) and current.card.claim == claim:
-            changed = change(current)
-            if settled := self._put_changed(current, changed, card=replace(current.card, claim="")):
+        current: Session | Ended | None = session
+        while isinstance(current, Session) and current.card.claim == claim:
+            if settled := self._put_changed(current, change(current), card=replace(current.card, claim="")):
                 return settled
+            current = self.reread(session)
         return None
 
     def end(self, session: Session, why: str, *, farewell: bool = True) -> Ended | None:

@@ -3,6 +3,7 @@
 import base64
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from typing import Any
 
 from joserfc import jws
@@ -129,11 +130,18 @@ def _fits(key: Jwk, signed: Jws) -> bool:
 def _verify(signed: Jws, key: Jwk) -> bytes | None:
     registry = _Registry(algorithms=[signed.algorithm], strict_check_header=False)
     try:
-        _require_sound_modulus(key)
-        public = _TYPES[key["kty"]].import_key({name: key[name] for name in _PUBLIC if name in key})
+        public = _public_key(tuple((name, key[name]) for name in _PUBLIC if name in key))
         return jws.deserialize_compact(signed.compact, public, registry=registry).payload
     except (JoseError, ValueError, TypeError, KeyError):
         return None
+
+
+@lru_cache(maxsize=256)
+def _public_key(members: tuple[tuple[str, str], ...]) -> RSAKey | ECKey | OKPKey:
+    """Return a key made ready, which takes longer than to verify with it; raises what joserfc raises for one that is none."""
+    key: dict[str, Any] = dict(members)
+    _require_sound_modulus(key)
+    return _TYPES[key["kty"]].import_key(key)
 
 
 def _require_sound_modulus(key: Jwk) -> None:
