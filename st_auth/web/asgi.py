@@ -4,6 +4,8 @@ from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from typing import Any, NamedTuple
 from urllib.parse import parse_qs, quote
 
+import anyio
+
 __all__ = ["App", "Message", "Receive", "Request", "Scope", "Send", "once", "read_form"]
 
 Scope = MutableMapping[str, Any]
@@ -14,6 +16,7 @@ App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 _LARGEST_FORM = 16_384
 _MOST_FIELDS = 50
+_SLOWEST_FORM = 10.0
 
 
 class Request(NamedTuple):  # made for every request, and a frozen dataclass takes twice as long to make
@@ -72,18 +75,19 @@ def once(query: str, name: str) -> str:
 
 
 async def read_form(receive: Receive, largest: int = _LARGEST_FORM) -> dict[str, str]:
-    """The fields of a small form post; empty if it has more than `largest` bytes (16 KiB)."""
-    body = b""
-    while True:
-        message = await receive()
-        if message["type"] != "http.request":
-            return {}
-        body += message.get("body", b"")
-        if len(body) > largest:
-            return {}
-        if not message.get("more_body"):
-            break
-    return _fields(body.decode("latin-1"))
+    """The fields of a small form post; empty if it has more than `largest` bytes (16 KiB) or takes more than ten seconds to come."""
+    body = bytearray()
+    with anyio.move_on_after(_SLOWEST_FORM):
+        while True:
+            message = await receive()
+            if message["type"] != "http.request":
+                return {}
+            body += message.get("body", b"")
+            if len(body) > largest:
+                return {}
+            if not message.get("more_body"):
+                return _fields(body.decode("latin-1"))
+    return {}
 
 
 def _fields(text: str) -> dict[str, str]:

@@ -2,6 +2,7 @@
 
 import hmac
 import logging
+import math
 import secrets
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
@@ -18,8 +19,9 @@ from st_auth.web.answers import redirect
 from st_auth.web.asgi import Receive, Request, once
 from st_auth.web.bounded import BoundedThreads
 from st_auth.web.cookies import AT_MOST_ATTEMPTS, ATTEMPTS_AT_MOST_BYTES, expire_cookie, set_cookie
-from st_auth.web.origin import client_address, path_of, return_path
+from st_auth.web.origin import path_of, return_path
 from st_auth.web.pages import Choice, Page, login_page
+from st_auth.web.rate import Rate
 
 if TYPE_CHECKING:
     from st_auth.web.gate import Gate
@@ -32,6 +34,7 @@ _PROVIDER_THREADS: Final = 8
 _QUEUE_AT_MOST: Final = 64
 _ASK_AGAIN_AFTER: Final = frozenset({"idle", "ended", "too_many", "refused"})
 _LOGOUT_STATE_AGE: Final = 600
+_OF_A_LOGIN: Final = 2  # what it counted as: going there and coming back
 _LOGGER = logging.getLogger("st_auth")
 
 
@@ -46,6 +49,9 @@ class LoginRoutes:
         self._base = gate.core.config.base_path
         self._app_name = app_name
         self._at_provider = BoundedThreads(_PROVIDER_THREADS, _QUEUE_AT_MOST, "Too many logins wait for the provider.").run
+        self._attempts = Rate(self._config.logins_per_minute, gate.core.clock)
+        self._strays = Rate(self._config.logins_per_minute, gate.core.clock)
+        self._told = Rate(1, gate.core.clock)
 
     # -- going there -----------------------------------------------------------------------------------------------------
 
@@ -53,12 +59,14 @@ class LoginRoutes:
         """Offer the ways to log in, or go straight where only one way was asked for."""
         path = self._return_path(request)
         name = self._asked_provider(request)
-        if name is None and isinstance(await self._gate.session_of(dict(request.cookies)), LiveSession):
+        if name is None and isinstance(await self._gate.session_of(dict(request.cookies), request), LiveSession):
             return redirect(path)
         if name is None and self._may_go_straight(request):
             name = next(iter(self._config.providers))
-        if name is None or (name in self._core.dev and not self._is_persona(name, request.param("persona"))):
+        if name is None or _is_unasked(request) or (name in self._core.dev and not self._is_persona(name, request.param("persona"))):
             return self._choices(path, request)
+        if too_many := self._one_too_many(request, self._attempts):
+            return too_many
         try:
             return await self._begin(name, path, request)
         except StAuthError as error:
@@ -101,7 +109,7 @@ class LoginRoutes:
         return login_page(self._app_name, choices, return_path=path.removeprefix(self._base))
 
     def _is_local(self, request: Request) -> bool:
-        return is_loopback(client_address(request.peer, dict(request.headers), self._config.trusted_proxies))
+        return is_loopback(self._address(request))
 
     async def _begin(self, name: str, path: str, request: Request) -> Page:
         """Send the browser to the provider, with the pending login sealed into a cookie of its own."""
@@ -152,6 +160,8 @@ class LoginRoutes:
         pending = self._open(sealed) if sealed else None
         if pending is None or not hmac.compare_digest(pending.state.encode(), state.encode()):
             return await self._without_attempt(request, state)
+        if too_many := self._one_too_many(request, self._attempts):
+            return too_many  # the attempt is as good as before, so the same address may be loaded again
         expired = expire_cookie(self._gate.names, name)
         try:
             page = await self._finish(pending, request)
@@ -163,8 +173,10 @@ class LoginRoutes:
         """A callback that this browser did not ask for, or asked for before: never a token call, never another session."""
         if not once(request.query, "code") and not once(request.query, "error") and self._is_landing(request, state):
             return redirect(f"{self._base}/auth/ended?why=logout")
-        if isinstance(await self._gate.session_of(dict(request.cookies)), LiveSession):
+        if isinstance(await self._gate.session_of(dict(request.cookies), request), LiveSession):
             return redirect(f"{self._base}/")
+        if too_many := self._one_too_many(request, self._strays):  # their own count: another site's page can make a browser send them
+            return too_many
         audit.record("login_refused", code="cookie_missing", address=self._address(request))
         return self._gate.problem("cookie_missing", action=("Log in", f"{self._base}/auth/login"))
 
@@ -179,12 +191,13 @@ class LoginRoutes:
             return await self._already_used(pending, request)
         login: Login = await self._at_provider(lambda: client.finish(pending, request.query))
         judge_allow(self._config.allow, login, client.provider)
-        old = await self._gate.session_of(dict(request.cookies))
+        old = await self._gate.session_of(dict(request.cookies), request)
         cookie, stored = await self._gate.in_store_thread(self._begin_session, login, request, self._old_cookie(request))
         if isinstance(old, LiveSession):
             same = (old.stored.card.issuer, old.stored.card.subject) == (login.issuer, login.subject)
             self._core.live.end(old, "renewed" if same else "replaced")  # tabs hear of it when this answer, with the cookie, is out
         self._core.live.adopt(stored)
+        self._attempts.give_back(self._address(request), _OF_A_LOGIN)
         names = self._gate.names
         return redirect(
             return_path(pending.return_to, self._base),
@@ -204,7 +217,7 @@ class LoginRoutes:
         return self._core.vault.use_once("state", pending.state, pending.created_at + _ATTEMPT_AGE)
 
     async def _already_used(self, pending: PendingLogin, request: Request) -> Page:
-        if isinstance(await self._gate.session_of(dict(request.cookies)), LiveSession):
+        if isinstance(await self._gate.session_of(dict(request.cookies), request), LiveSession):
             return redirect(return_path(pending.return_to, self._base))
         return self._gate.problem("already_used", action=("Open the app", return_path(pending.return_to, self._base)))
 
@@ -217,9 +230,25 @@ class LoginRoutes:
         return self._core.sessions.begin(login, browser=browser, address=self._address(request), replaces=old)
 
     def _address(self, request: Request) -> str:
-        return client_address(request.peer, dict(request.headers), self._config.trusted_proxies)
+        return self._gate.address_of(request)
 
     # -- what went wrong -------------------------------------------------------------------------------------------------
+
+    def _one_too_many(self, request: Request, of: Rate) -> Page | None:
+        """Count one act of a login, and return the page that says to wait where it is one too many from this address.
+
+        A login that succeeds gives its acts back, so a company behind one address is not held up by its own people. The log hears
+        of it once a minute.
+        """
+        address = self._address(request)
+        wait = of.take(address)
+        if not wait:
+            return None
+        if not self._told.take(address):
+            audit.record("login_refused", code="too_many_logins", address=address)
+            _LOGGER.warning("Too many logins from one address. If it is the address of a proxy of yours, name it in trusted_proxies.")
+        again = ("Try again", f"{self._base}/auth/login")
+        return self._gate.problem("too_many_logins", action=again, retry_after=math.ceil(wait))
 
     def _refused(self, error: StAuthError, name: str, path: str) -> Page:
         """A failed attempt as a page: what to do for the person, code and parameter for the log."""
@@ -237,6 +266,11 @@ class LoginRoutes:
         if error.code != "not_allowed":
             return page
         return page.with_headers(self._gate.mark_cookie(self._core.sign("ended", "refused")))  # so that the provider asks who it is
+
+
+def _is_unasked(request: Request) -> bool:
+    """Whether another site's page opens this by itself: it must not spend what the person's own network has of logins."""
+    return request.headers.get(b"sec-fetch-site") == b"cross-site" and request.headers.get(b"sec-fetch-user") != b"?1"
 
 
 def _said(error: StAuthError) -> str:

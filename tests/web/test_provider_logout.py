@@ -554,7 +554,7 @@ def test_a29_with_many_waiting_the_next_one_is_told_to_come_back_and_logins_go_o
 
 
 def test_a29_a_body_that_does_not_come_is_not_waited_for(house, monkeypatch):
-    monkeypatch.setattr("st_auth.web.provider_logout._SLOWEST_BODY", 0.01)
+    monkeypatch.setattr("st_auth.web.asgi._SLOWEST_FORM", 0.01)
     sent = []
 
     async def go():
