@@ -26,17 +26,22 @@ class BoundedThreads:
 
     def __init__(self, threads: int, waiting: int, busy: str, clock: Clock = SYSTEM) -> None:
         self._limiter = anyio.CapacityLimiter(threads)
-        self._waiting = waiting
+        self._at_most = threads + waiting
+        self._inside = 0
         self._busy = busy
         self._now = clock.monotonic
         self._told_at: float | None = None
 
     async def run(self, call: Callable[[], T]) -> T:
         """Run a call in one of the threads. Raises `Unavailable` (code `busy`) where too many wait."""
-        if self._limiter.statistics().tasks_waiting >= self._waiting:
+        if self._inside >= self._at_most:
             self._tell()
             raise Unavailable(self._busy, code="busy", retry_after=5)
-        return await anyio.to_thread.run_sync(call, limiter=self._limiter)
+        self._inside += 1  # counted here, as the limiter sees a caller only a turn of the loop later
+        try:
+            return await anyio.to_thread.run_sync(call, limiter=self._limiter)
+        finally:
+            self._inside -= 1
 
     def _tell(self) -> None:
         if self._told_at is None or self._now() - self._told_at >= _TOLD_EVERY:
