@@ -8,14 +8,13 @@ from datetime import timedelta
 import pytest
 from hypothesis import given, strategies as st
 
-from st_auth.errors import Unavailable
 from st_auth.secret import Secret
-from st_auth.stores.memory import MemoryStore
 from st_auth.testing.store_contract import TurnedClock
 from st_auth.web import cold, gate, rate
 from st_auth.web.bounded import BoundedThreads
 from st_auth.web.rate import Rate
 from tests.web.inprocess import Browser
+from tests.web.slow_store import SlowStore
 
 SECOND, MINUTE = timedelta(seconds=1), timedelta(minutes=1)
 
@@ -209,21 +208,6 @@ def guess(number: int) -> str:
     return f"1{number:043d}"
 
 
-class SlowStore(MemoryStore):
-    """Answers about records when the door is open; tells who waits at it."""
-
-    def __init__(self) -> None:
-        super().__init__()
-        self.door = threading.Event()
-        self.door.set()
-        self.known: set[str] = set()
-
-    def get(self, key: str):
-        if key not in self.known:
-            assert self.door.wait(20)
-        return super().get(key)
-
-
 def test_a29_who_guesses_cookies_waits_behind_nobody_but_himself(build_house):
     store = SlowStore()
     house = build_house(store=store)
@@ -231,7 +215,7 @@ def test_a29_who_guesses_cookies_waits_behind_nobody_but_himself(build_house):
     ana.log_in()
     house.clock.advance(timedelta(seconds=301))
     house.core.live.evict()
-    store.known = set(store._records)
+    store.learn()
     name, read = house.gate.names.session, house.gate._cold.read
     for number in range(60):
         assert Browser(house, {name: guess(number)}, peer="198.51.100.7").fetch("/x").status == 401
@@ -255,7 +239,8 @@ def test_a29_who_guesses_cookies_waits_behind_nobody_but_himself(build_house):
 def test_a29_a_busy_lookup_says_so_and_a_minutes_lines_in_the_log_are_one(build_house, caplog):
     house = build_house()
     name = house.gate.names.session
-    house.gate._cold._people = BoundedThreads(1, 0, "Too many cookies wait to be looked up.", house.clock.clock)
+    house.gate._cold._people = line = BoundedThreads(1, 0, "Too many cookies wait to be looked up.", house.clock.clock)
+    line._inside = 1
     browser = Browser(house, {name: guess(1)})
 
     pages = [browser.visit("/sales") for _ in range(5)]
@@ -384,15 +369,6 @@ def test_a29_of_many_callers_in_one_moment_no_more_wait_than_may():
         return len(done), [await call for call in waiting]
 
     assert asyncio.run(go()) == (93, [True] * 7)
-
-
-def test_a_busy_line_tells_by_an_error_of_its_own():
-    async def go():
-        await BoundedThreads(1, 0, "Too many.").run(lambda: None)
-
-    with pytest.raises(Unavailable) as error:
-        asyncio.run(go())
-    assert (error.value.code, error.value.retry_after) == ("busy", 5)
 
 
 def test_the_table_of_addresses_is_as_long_as_its_description_says():
