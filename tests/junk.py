@@ -12,8 +12,8 @@ from dataclasses import dataclass, field
 from itertools import count
 from urllib.parse import urlsplit
 
-from websockets.exceptions import WebSocketException
-from websockets.sync.client import connect
+from websockets.sync.client import ClientConnection, connect
+from websockets.typing import Origin, Subprotocol
 
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 DOCUMENT = {"Sec-Fetch-Dest": "document", "Sec-Fetch-Site": "none", "Accept": "text/html"}
@@ -113,15 +113,20 @@ class Flood:
             self.begun += path.startswith("/auth/login") and location.startswith(self.issuer)
 
     def _shake_hands(self) -> None:
-        """Open sockets without a session, which say nothing and are sent away; a few dozen at a time."""
-        target, held = urlsplit(self.url), []
+        """Open sockets without a session, which say nothing and are sent away; up to twenty at a time."""
+        target = urlsplit(self.url)
+        held: list[ClientConnection] = []
         while not self._stop.is_set():
-            with suppress(OSError, WebSocketException):
-                origin = f"{target.scheme}://{target.netloc}"
-                held.append(connect(f"ws://{target.netloc}/_stcore/stream", origin=origin, proxy=None, close_timeout=0.1))  # type: ignore[arg-type]  # websockets' own word for text
+            with suppress(OSError, TimeoutError):
+                held.append(_socket(target.netloc))
                 self.sockets += 1
             if len(held) > 20:
                 held.pop(0).socket.close()
             self._stop.wait(0.05)
         for one in held:
             one.socket.close()
+
+
+def _socket(host: str) -> ClientConnection:
+    protocols = [Subprotocol("streamlit")]
+    return connect(f"ws://{host}/_stcore/stream", origin=Origin(f"http://{host}"), subprotocols=protocols, proxy=None, close_timeout=0.1)

@@ -50,6 +50,7 @@ class LoginRoutes:
         self._app_name = app_name
         self._at_provider = BoundedThreads(_PROVIDER_THREADS, _QUEUE_AT_MOST, "Too many logins wait for the provider.").run
         self._attempts = Rate(self._config.logins_per_minute, gate.core.clock)
+        # Another site's page can make a person's browser open addresses of ours: what may come of that has a count of its own.
         self._strays = Rate(self._config.logins_per_minute, gate.core.clock)
         self._told = Rate(1, gate.core.clock)
 
@@ -63,9 +64,9 @@ class LoginRoutes:
             return redirect(path)
         if name is None and self._may_go_straight(request):
             name = next(iter(self._config.providers))
-        if name is None or _is_unasked(request) or (name in self._core.dev and not self._is_persona(name, request.param("persona"))):
+        if name is None or (name in self._core.dev and not self._is_persona(name, request.param("persona"))):
             return self._choices(path, request)
-        if too_many := self._one_too_many(request, self._attempts):
+        if too_many := self._one_too_many(request, self._strays if _is_unasked(request) else self._attempts):
             return too_many
         try:
             return await self._begin(name, path, request)
@@ -175,7 +176,7 @@ class LoginRoutes:
             return redirect(f"{self._base}/auth/ended?why=logout")
         if isinstance(await self._gate.session_of(dict(request.cookies), request), LiveSession):
             return redirect(f"{self._base}/")
-        if too_many := self._one_too_many(request, self._strays):  # their own count: another site's page can make a browser send them
+        if too_many := self._one_too_many(request, self._strays):
             return too_many
         audit.record("login_refused", code="cookie_missing", address=self._address(request))
         return self._gate.problem("cookie_missing", action=("Log in", f"{self._base}/auth/login"))
@@ -269,7 +270,7 @@ class LoginRoutes:
 
 
 def _is_unasked(request: Request) -> bool:
-    """Whether another site's page opens this by itself: it must not spend what the person's own network has of logins."""
+    """Whether another site opens this, as far as the browser tells without a person's click (Fetch Metadata: `Sec-Fetch-User`)."""
     return request.headers.get(b"sec-fetch-site") == b"cross-site" and request.headers.get(b"sec-fetch-user") != b"?1"
 
 
