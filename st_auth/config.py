@@ -69,6 +69,7 @@ class Config:
     idle_timeout: timedelta
     absolute_timeout: timedelta
     max_per_user: int
+    logins_per_minute: int
     store: str
     trusted_proxies: tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]
     freeze_heap: bool
@@ -128,6 +129,7 @@ def parse(secrets: Mapping[str, Any], host: Host, env: Mapping[str, str] = os.en
         idle_timeout=reader.span("idle_timeout", timedelta(hours=4)),
         absolute_timeout=reader.span("absolute_timeout", timedelta(hours=12)),
         max_per_user=reader.whole("max_per_user", 10),
+        logins_per_minute=reader.whole("logins_per_minute", 60),
         store=_absolute_store(store, host),
         trusted_proxies=reader.networks("trusted_proxies"),
         freeze_heap=reader.flag("freeze_heap", True),

@@ -40,7 +40,7 @@ def test_the_defaults_are_what_the_documentation_says():
 
     assert config.idle_timeout == timedelta(hours=4)
     assert config.absolute_timeout == timedelta(hours=12)
-    assert (config.max_per_user, config.require_login, config.freeze_heap) == (10, "before_app", True)
+    assert (config.max_per_user, config.logins_per_minute, config.require_login, config.freeze_heap) == (10, 60, "before_app", True)
     assert (config.public, config.trusted_proxies, config.keys, config.expose_tokens) == ((), (), (), ())
     assert config.allow == Allow()
     assert config.origin == "https://sales.acme.com"
@@ -93,6 +93,7 @@ def test_every_key_of_st_auth_is_read():
         idle_timeout="1h 30m",
         absolute_timeout="2d",
         max_per_user=3,
+        logins_per_minute=7,
         store="memory://",
         keys=["new:x", "old:y"],
         trusted_proxies=["10.0.0.0/8", "fd00::/8"],
@@ -104,7 +105,7 @@ def test_every_key_of_st_auth_is_read():
     assert config.require_login == "in_script"
     assert config.public == ("/app/static/logo.png",)
     assert (config.idle_timeout, config.absolute_timeout) == (timedelta(minutes=90), timedelta(days=2))
-    assert (config.max_per_user, config.store, config.freeze_heap) == (3, "memory://", False)
+    assert (config.max_per_user, config.logins_per_minute, config.store, config.freeze_heap) == (3, 7, "memory://", False)
     assert [key.reveal() for key in config.keys] == ["new:x", "old:y"]
     assert config.trusted_proxies == (ipaddress.ip_network("10.0.0.0/8"), ipaddress.ip_network("fd00::/8"))
 
@@ -142,6 +143,7 @@ def test_a_misspelled_key_is_told_the_nearest_one():
         *(("public", ["//x"]), ("public", ["/../x"]), ("idle_timeout", 4), ("idle_timeout", ""), ("idle_timeout", "4h x")),
         *(("idle_timeout", "0s"), ("idle_timeout", "91d"), ("idle_timeout", "9" * 400 + "d"), ("idle_timeout", "-4h")),
         *(("max_per_user", 0), ("max_per_user", True), ("max_per_user", "ten"), ("max_per_user", 1.5), ("store", 1), ("keys", "x")),
+        *(("logins_per_minute", 0), ("logins_per_minute", "many"), ("logins_per_minute", 0.5)),
         *(("keys", [1]), ("trusted_proxies", ["x"]), ("trusted_proxies", "10.0.0.0/8"), ("app_group", 1), ("freeze_heap", "yes")),
         *(("allow", "everybody"), ("allow", ["acme.com"]), ("allow", {}), ("allow", {"email": []}), ("allow", {"email": [""]})),
         *(("allow", {"groups": "", "email": "x"}), ("allow", {"claim": []}), ("allow", {"claim": {}}), ("allow", {"domain": ["x"]})),
@@ -404,7 +406,7 @@ _auth_keys = some.sampled_from(
 )
 _own_keys = some.sampled_from(
     [
-        *("allow", "require_login", "public", "idle_timeout", "absolute_timeout", "max_per_user", "store", "keys"),
+        *("allow", "require_login", "public", "idle_timeout", "absolute_timeout", "max_per_user", "logins_per_minute", "store", "keys"),
         "trusted_proxies",
         "app_group",
     ]

@@ -4,7 +4,9 @@ from collections.abc import Awaitable, Callable, Mapping, MutableMapping
 from typing import Any, NamedTuple
 from urllib.parse import parse_qs, quote
 
-__all__ = ["App", "Message", "Receive", "Request", "Scope", "Send", "once", "read_form"]
+import anyio
+
+__all__ = ["SLOWEST_FORM", "App", "Message", "Receive", "Request", "Scope", "Send", "once", "read_form"]
 
 Scope = MutableMapping[str, Any]
 Message = MutableMapping[str, Any]
@@ -14,6 +16,7 @@ App = Callable[[Scope, Receive, Send], Awaitable[None]]
 
 _LARGEST_FORM = 16_384
 _MOST_FIELDS = 50
+SLOWEST_FORM = 10.0
 
 
 class Request(NamedTuple):  # made for every request, and a frozen dataclass takes twice as long to make
@@ -71,19 +74,20 @@ def once(query: str, name: str) -> str:
     return _fields(query).get(name, "") if query else ""
 
 
-async def read_form(receive: Receive, largest: int = _LARGEST_FORM) -> dict[str, str]:
-    """The fields of a small form post; empty if it has more than `largest` bytes (16 KiB)."""
-    body = b""
-    while True:
-        message = await receive()
-        if message["type"] != "http.request":
-            return {}
-        body += message.get("body", b"")
-        if len(body) > largest:
-            return {}
-        if not message.get("more_body"):
-            break
-    return _fields(body.decode("latin-1"))
+async def read_form(receive: Receive, largest: int = _LARGEST_FORM, patience: float = SLOWEST_FORM) -> dict[str, str]:
+    """The fields of a small form post; empty if it has more than `largest` bytes (16 KiB) or takes more than `patience` seconds."""
+    body = bytearray()
+    with anyio.move_on_after(patience):
+        while True:
+            message = await receive()
+            if message["type"] != "http.request":
+                return {}
+            body += message.get("body", b"")
+            if len(body) > largest:
+                return {}
+            if not message.get("more_body"):
+                return _fields(body.decode("latin-1"))
+    return {}
 
 
 def _fields(text: str) -> dict[str, str]:

@@ -17,9 +17,10 @@ from st_auth.secret import Secret
 from st_auth.sessions import Ended, Session, parse_cookie
 from st_auth.web.answers import redirect, refuse_socket, respond, short
 from st_auth.web.asgi import App, Message, Receive, Request, Scope, Send
+from st_auth.web.cold import ColdReads
 from st_auth.web.cookies import ENDED_MARK_AGE, CookieNames, read_cookies, set_cookie
 from st_auth.web.headers import LOGIN_HEADER, HeaderRules
-from st_auth.web.origin import host_answer, is_own_origin, return_path
+from st_auth.web.origin import client_address, host_answer, is_own_origin, return_path
 from st_auth.web.pages import Page, problem_page
 from st_auth.web.routes import Routes
 from st_auth.web.sockets import TabSocket
@@ -37,6 +38,7 @@ _STORE_THREADS: Final = 16
 _WAY_TO_PROVIDER: Final = 5.0
 _JUST_NOW: Final = 15
 _STRANGERS_WORDS: Final = 65_536
+_HEARD_AT_MOST: Final = 256
 _LOGGER = logging.getLogger("st_auth")
 
 T = TypeVar("T")
@@ -52,6 +54,8 @@ class Gate:
         self._host = core.config.origin.partition("://")[2].encode()
         self.names = CookieNames.of(core.config)
         self.store_threads = anyio.CapacityLimiter(_STORE_THREADS)
+        self._cold = ColdReads(core.sessions.resume, core.clock)
+        self._heard = 0
         self._resuming: dict[str, asyncio.Task[Session | Ended | None]] = {}
         self._visitors = Visitors()
         self._routes = Routes(self, app_name)
@@ -80,7 +84,7 @@ class Gate:
             await self._pass(scope, receive, send, rest, local)
             return
         try:
-            session = await self.session_of(ours)
+            session = await self.session_of(ours, request)
         except Unavailable as error:
             await respond(self.unavailable(request, error), send)
             return
@@ -108,7 +112,8 @@ class Gate:
     def _request(self, scope: Scope, headers: dict[bytes, bytes], ours: dict[str, str], local: str) -> Request:
         peer = scope.get("client")
         query = scope.get("query_string", b"").decode("latin-1")
-        return Request(scope["method"], local, scope["path"], query, headers, ours, peer[0] if peer else "")
+        method = scope.get("method", "GET")  # a WebSocket's handshake is one (RFC 6455 section 4.1)
+        return Request(method, local, scope["path"], query, headers, ours, peer[0] if peer else "")
 
     def _misdirected(self, request: Request) -> Page | None:
         """What a request for another host gets, or for what is closed to everybody."""
@@ -164,11 +169,12 @@ class Gate:
 
     # -- sessions --------------------------------------------------------------------------------------------------------
 
-    async def session_of(self, ours: dict[str, str]) -> LiveSession | str:
+    async def session_of(self, ours: dict[str, str], request: Request | None = None) -> LiveSession | str:
         """The live session of a request's cookie, or why there is none: `""` if the browser brought no cookie at all.
 
         A session in the registry is resolved here in the event loop; another one is read from the store in a thread, once
-        however many requests of a page ask at the same time. Raises `Unavailable` if the store does not answer.
+        however many requests of a page ask at the same time. `request` tells the address that asks.
+        Raises `Unavailable` if the store does not answer, or too many wait for it.
         """
         text = ours.get(self.names.session)
         if not text:
@@ -183,7 +189,7 @@ class Gate:
             return live
         task = self._resuming.get(key)
         if task is None:
-            task = self._resuming[key] = asyncio.ensure_future(self._resume(cookie))
+            task = self._resuming[key] = asyncio.ensure_future(self.read_cold(cookie, request))
             task.add_done_callback(lambda _: self._resuming.pop(key, None))
         stored = await asyncio.shield(task)
         if isinstance(stored, Session):
@@ -191,8 +197,13 @@ class Gate:
             return live.lapsed(self.core.clock.monotonic()) or live  # over here, by a clock that nobody sets back
         return stored.why if isinstance(stored, Ended) else "no_session"
 
-    async def _resume(self, cookie: Secret[str]) -> Session | Ended | None:
-        return await self.in_store_thread(self.core.sessions.resume, cookie)
+    async def read_cold(self, cookie: Secret[str], request: Request | None) -> Session | Ended | None:
+        """What the store has for a cookie; whoever sent many that nobody has waits behind all others."""
+        return await self._cold.read(cookie, self.address_of(request) if request else "")
+
+    def address_of(self, request: Request) -> str:
+        """The address that a request came from, as far as proxies that are trusted tell it."""
+        return client_address(request.peer, dict(request.headers), self._config.trusted_proxies)
 
     async def in_store_thread(self, call: Callable[..., T], *arguments: Any) -> T:
         """Run a call that asks the store, in a thread of our own limit."""
@@ -202,10 +213,12 @@ class Gate:
         """The cookie that remembers that this browser's last login ended: nobody goes straight in behind it."""
         return set_cookie(self.names, self.names.ended, mark, ENDED_MARK_AGE)
 
-    def problem(self, code: str, *, action: tuple[str, str] | None = None, reference: str = "", **words: str) -> Page:
+    def problem(
+        self, code: str, *, action: tuple[str, str] | None = None, reference: str = "", retry_after: int | None = None, **words: str
+    ) -> Page:
         """The page for what went wrong, by code."""
         text = problem(code, address=f"{self._config.origin}{self._config.base_path}/", **words)
-        retry = 5 if text.status == 503 else None
+        retry = 5 if text.status == 503 else retry_after
         return problem_page(
             self._app_name,
             text.heading,
@@ -219,10 +232,12 @@ class Gate:
 
     def unavailable(self, request: Request, error: Unavailable) -> Page:
         """What a browser gets while the store is silent: nobody new is let in."""
-        _LOGGER.warning("The store does not answer; nobody new is let in: %s", error)
+        if error.code != "busy":
+            _LOGGER.warning("The store does not answer; nobody new is let in: %s", error)
         if not request.wants_document:
             return short(503, "try again later", (b"retry-after", b"5"))
-        return self.problem("store_unavailable", action=("Try again", return_path(request.address, self._config.base_path)))
+        code = "busy" if error.code == "busy" else "store_unavailable"
+        return self.problem(code, action=("Try again", return_path(request.address, self._config.base_path)))
 
     # -- WebSocket -------------------------------------------------------------------------------------------------------
 
@@ -235,7 +250,7 @@ class Gate:
             return
         ours, rest = read_cookies(scope["headers"], self.names, facts.CLAIMS_COOKIES)
         try:
-            session = await self.session_of(ours)
+            session = await self.session_of(ours, self._request(scope, headers, ours, local))
             claims = await self._claims_of(session) if isinstance(session, LiveSession) else ""
         except Unavailable:
             await refuse_socket(send)  # the browser tries again by itself
@@ -301,10 +316,24 @@ class Gate:
     async def _send_away(self, receive: Receive, send: Send, why: str, *, patience: float = 0) -> None:
         """Accept only to send the tab to where it is told what happened, if it does not go by itself within `patience` seconds.
 
-        A refused handshake would leave it on a spinner.
+        A refused handshake would leave it on a spinner. Where 256 are being heard, the next one goes at once, and lands at the start.
         """
         message = await receive()
         await send({"type": "websocket.accept", "subprotocol": "streamlit"})
+        url = ""
+        if self._heard < _HEARD_AT_MOST:
+            self._heard += 1
+            try:
+                message, url = await self._hear(receive, message, patience)
+            finally:
+                self._heard -= 1
+        if message["type"] == "websocket.disconnect":
+            return
+        await send({"type": "websocket.send", "bytes": facts.auth_redirect(self._routes.ended_url(why, url))})
+        await send({"type": "websocket.close", "code": 4401})
+
+    async def _hear(self, receive: Receive, message: Message, patience: float) -> tuple[Message, str]:
+        """The last message of a tab without a session, and the address that its first one names."""
         url = ""
         with anyio.move_on_after(2):
             message = await receive()
@@ -314,10 +343,7 @@ class Gate:
         with anyio.move_on_after(patience):
             while patience and message["type"] != "websocket.disconnect":
                 message = await receive()
-        if message["type"] == "websocket.disconnect":
-            return
-        await send({"type": "websocket.send", "bytes": facts.auth_redirect(self._routes.ended_url(why, url))})
-        await send({"type": "websocket.close", "code": 4401})
+        return message, url
 
     def _run_ended(self) -> None:
         """The first script run is over: the app's own modules are loaded, so the heap is frozen once more."""

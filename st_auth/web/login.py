@@ -3,6 +3,7 @@
 import hmac
 import json
 import logging
+import math
 import secrets
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Final
@@ -19,8 +20,9 @@ from st_auth.web.answers import redirect
 from st_auth.web.asgi import Receive, Request, once
 from st_auth.web.bounded import BoundedThreads
 from st_auth.web.cookies import AT_MOST_ATTEMPTS, ATTEMPTS_AT_MOST_BYTES, expire_cookie, set_cookie
-from st_auth.web.origin import client_address, path_of, return_path
+from st_auth.web.origin import path_of, return_path
 from st_auth.web.pages import Choice, Page, login_page
+from st_auth.web.rate import Rate
 from st_auth.web.step_up import StepUpRoutes
 
 if TYPE_CHECKING:
@@ -34,6 +36,7 @@ _PROVIDER_THREADS: Final = 8
 _QUEUE_AT_MOST: Final = 64
 _ASK_AGAIN_AFTER: Final = frozenset({"idle", "ended", "too_many", "refused"})
 _LOGOUT_STATE_AGE: Final = 600
+_OF_A_LOGIN: Final = 2  # what it counted as: going there and coming back
 _LOGGER = logging.getLogger("st_auth")
 
 
@@ -49,6 +52,10 @@ class LoginRoutes:
         self._app_name = app_name
         self._at_provider = BoundedThreads(_PROVIDER_THREADS, _QUEUE_AT_MOST, "Too many logins wait for the provider.").run
         self._step_up = StepUpRoutes(gate)
+        self._attempts = Rate(self._config.logins_per_minute, gate.core.clock)
+        # Another site's page can make a person's browser open addresses of ours: what may come of that has a count of its own.
+        self._strays = Rate(self._config.logins_per_minute, gate.core.clock)
+        self._told = Rate(1, gate.core.clock)
 
     # -- going there -----------------------------------------------------------------------------------------------------
 
@@ -58,12 +65,14 @@ class LoginRoutes:
             return await self._step_up_page(request)
         path = self._return_path(request)
         name = self._asked_provider(request)
-        if name is None and isinstance(await self._gate.session_of(dict(request.cookies)), LiveSession):
+        if name is None and isinstance(await self._gate.session_of(dict(request.cookies), request), LiveSession):
             return redirect(path)
         if name is None and self._may_go_straight(request):
             name = next(iter(self._config.providers))
         if name is None or (name in self._core.dev and not self._is_persona(name, request.param("persona"))):
             return self._choices(path, request)
+        if too_many := self._one_too_many(request, self._strays if _is_unasked(request) else self._attempts):
+            return too_many
         try:
             prompt = "login" if self._routes.ended_mark(request) in _ASK_AGAIN_AFTER else None
             return await self._begin(name, path, request, persona=request.param("persona"), prompt=prompt)
@@ -121,7 +130,7 @@ class LoginRoutes:
         return login_page(self._app_name, choices, return_path=path.removeprefix(self._base))
 
     def _is_local(self, request: Request) -> bool:
-        return is_loopback(client_address(request.peer, dict(request.headers), self._config.trusted_proxies))
+        return is_loopback(self._address(request))
 
     async def _begin(self, name: str, path: str, request: Request, *, persona: str, **how: Any) -> Page:
         """Send the browser to the provider, with the pending login sealed into a cookie of its own. `how` is for `Client.begin`."""
@@ -170,6 +179,8 @@ class LoginRoutes:
         pending = self._open(sealed) if sealed else None
         if pending is None or not hmac.compare_digest(pending.state.encode(), state.encode()):
             return await self._without_attempt(request, state)
+        if too_many := self._one_too_many(request, self._attempts):
+            return too_many  # the attempt is as good as before, so the same address may be loaded again
         expired = expire_cookie(self._gate.names, name)
         try:
             page = await self._finish(pending, request)
@@ -181,8 +192,10 @@ class LoginRoutes:
         """A callback that this browser did not ask for, or asked for before: never a token call, never another session."""
         if not once(request.query, "code") and not once(request.query, "error") and self._is_landing(request, state):
             return redirect(f"{self._base}/auth/ended?why=logout")
-        if isinstance(await self._gate.session_of(dict(request.cookies)), LiveSession):
+        if isinstance(await self._gate.session_of(dict(request.cookies), request), LiveSession):
             return redirect(f"{self._base}/")
+        if too_many := self._one_too_many(request, self._strays):
+            return too_many
         audit.record("login_refused", code="cookie_missing", address=self._address(request))
         return self._gate.problem("cookie_missing", action=("Log in", f"{self._base}/auth/login"))
 
@@ -200,12 +213,13 @@ class LoginRoutes:
         if session is not None:
             return await self._step_up.finish(session, client, login)
         judge_allow(self._config.allow, login, client.provider)
-        old = await self._gate.session_of(dict(request.cookies))
+        old = await self._gate.session_of(dict(request.cookies), request)
         cookie, stored = await self._gate.in_store_thread(self._begin_session, login, request, self._old_cookie(request))
         if isinstance(old, LiveSession):
             same = (old.stored.card.issuer, old.stored.card.subject) == (login.issuer, login.subject)
             self._core.live.end(old, "renewed" if same else "replaced")  # tabs hear of it when this answer, with the cookie, is out
         self._core.live.adopt(stored)
+        self._attempts.give_back(self._address(request), _OF_A_LOGIN)
         names = self._gate.names
         return redirect(
             return_path(pending.return_to, self._base),
@@ -225,7 +239,7 @@ class LoginRoutes:
         return self._core.vault.use_once("state", pending.state, pending.created_at + _ATTEMPT_AGE)
 
     async def _already_used(self, pending: PendingLogin, request: Request) -> Page:
-        if isinstance(await self._gate.session_of(dict(request.cookies)), LiveSession):
+        if isinstance(await self._gate.session_of(dict(request.cookies), request), LiveSession):
             return redirect(return_path(pending.return_to, self._base))
         return self._gate.problem("already_used", action=("Open the app", return_path(pending.return_to, self._base)))
 
@@ -238,9 +252,25 @@ class LoginRoutes:
         return self._core.sessions.begin(login, browser=browser, address=self._address(request), replaces=old)
 
     def _address(self, request: Request) -> str:
-        return client_address(request.peer, dict(request.headers), self._config.trusted_proxies)
+        return self._gate.address_of(request)
 
     # -- what went wrong -------------------------------------------------------------------------------------------------
+
+    def _one_too_many(self, request: Request, of: Rate) -> Page | None:
+        """Count one act of a login, and return the page that says to wait where it is one too many from this address.
+
+        A login that succeeds gives its acts back, so a company behind one address is not held up by its own people. The log hears
+        of it once a minute.
+        """
+        address = self._address(request)
+        wait = of.take(address)
+        if not wait:
+            return None
+        if not self._told.take(address):
+            audit.record("login_refused", code="too_many_logins", address=address)
+            _LOGGER.warning("Too many logins from one address. If it is the address of a proxy of yours, name it in trusted_proxies.")
+        again = ("Try again", f"{self._base}/auth/login")
+        return self._gate.problem("too_many_logins", action=again, retry_after=math.ceil(wait))
 
     def _refused(self, error: StAuthError, name: str, path: str) -> Page:
         """A failed attempt as a page: what to do for the person, code and parameter for the log."""
@@ -255,8 +285,9 @@ class LoginRoutes:
             else f"{self._base}/auth/login"
         )
         provider = self._config.providers[name].label if name in self._config.providers else ""
-        words = {"provider": provider, "reason": error.hint, "mend": error.hint}
-        page = self._gate.problem(_page_code(error), action=("Try again", again), reference=reference, **words)
+        page = self._gate.problem(
+            _page_code(error), action=("Try again", again), reference=reference, provider=provider, reason=error.hint, mend=error.hint
+        )
         if error.code != "not_allowed":
             return page
         return page.with_headers(self._gate.mark_cookie(self._core.sign("ended", "refused")))  # so that the provider asks who it is
@@ -265,6 +296,11 @@ class LoginRoutes:
         """What to do about an error: what the provider's profile knows of its code, else what the error says itself."""
         hints = self._config.providers[name].hints if name in self._config.providers else {}
         return hints.get(getattr(error, "error", "") or error.code, error.hint)
+
+
+def _is_unasked(request: Request) -> bool:
+    """Whether another site opens this, as far as the browser tells without a person's click (Fetch Metadata: `Sec-Fetch-User`)."""
+    return request.headers.get(b"sec-fetch-site") == b"cross-site" and request.headers.get(b"sec-fetch-user") != b"?1"
 
 
 def _said(error: StAuthError) -> str:

@@ -33,7 +33,7 @@ class LogoutRoutes:
 
     async def page(self, request: Request, receive: Receive) -> Page:
         """End the session and go on to the provider's own logout, or ask the person whether they meant it."""
-        session = await self._gate.session_of(dict(request.cookies))
+        session = await self._gate.session_of(dict(request.cookies), request)
         if isinstance(session, LiveSession) and not await self._is_meant(request, receive, session):
             token = self._core.sign("logout-form", session.login_id)
             return confirm_logout_page(
@@ -75,7 +75,7 @@ class LogoutRoutes:
         if not text:
             return {}
         try:
-            ended = await self._gate.in_store_thread(self._core.sessions.resume, Secret(text))
+            ended = await self._gate.read_cold(Secret(text), request)
         except Unavailable:
             return {}
         return dict(ended.farewell or {}) if isinstance(ended, Ended) and ended.why == _LOGOUT else {}

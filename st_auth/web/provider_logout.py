@@ -4,8 +4,6 @@ import json
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Final
 
-import anyio
-
 from st_auth import audit
 from st_auth.client import Client, LogoutRequest
 from st_auth.errors import ProviderError, StAuthError, Unavailable
@@ -13,10 +11,11 @@ from st_auth.live import LiveSession
 from st_auth.oauth.logout_token import addressed
 from st_auth.oauth.violations import protocol_violation
 from st_auth.web.answers import as_json, short
-from st_auth.web.asgi import Receive, Request, read_form
+from st_auth.web.asgi import SLOWEST_FORM, Receive, Request, read_form
 from st_auth.web.bounded import BoundedThreads
 from st_auth.web.origin import client_address, origin_of
 from st_auth.web.pages import Page, framed_page
+from st_auth.web.rate import Rate
 
 if TYPE_CHECKING:
     from st_auth.web.gate import Gate
@@ -25,21 +24,23 @@ __all__ = ["ProviderLogoutRoutes"]
 
 _ENDED: Final = "ended"
 _LARGEST_BODY: Final = 32 * 1024
-_SLOWEST_BODY: Final = 10.0
 _THREADS: Final = 2
 _WAITING_AT_MOST: Final = 32
+_REFUSALS_WRITTEN_A_MINUTE: Final = 60
 _FORM: Final = "application/x-www-form-urlencoded"
 
 
 class ProviderLogoutRoutes:
     """`/auth/backchannel-logout` and `/auth/frontchannel-logout`. Neither needs a cookie: the provider says which session it means."""
 
-    def __init__(self, gate: "Gate", *, patience: float = _SLOWEST_BODY) -> None:
+    def __init__(self, gate: "Gate", *, patience: float = SLOWEST_FORM) -> None:
         self._gate = gate
         self._core = gate.core
         self._patience = patience
         # Not the threads of logins: anybody may send something that looks like a logout token, and nobody's login is to wait for that.
         self._threads = BoundedThreads(_THREADS, _WAITING_AT_MOST, "Too many logouts wait to be checked.")
+        self._lookups = BoundedThreads(_THREADS, _WAITING_AT_MOST, "Too many front-channel logouts wait to be looked up.")
+        self._refusals = Rate(_REFUSALS_WRITTEN_A_MINUTE, gate.core.clock)
 
     # -- back channel ----------------------------------------------------------------------------------------------------
 
@@ -66,9 +67,7 @@ class ProviderLogoutRoutes:
     async def _token(self, request: Request, receive: Receive) -> str:
         if request.header(b"content-type").partition(";")[0].strip().lower() != _FORM:
             raise protocol_violation("content-type", _FORM)
-        form: dict[str, str] = {}
-        with anyio.move_on_after(self._patience):
-            form = await read_form(receive, _LARGEST_BODY)
+        form = await read_form(receive, _LARGEST_BODY, self._patience)
         if not (text := form.get("logout_token", "")):
             raise protocol_violation("logout_token", "there once, in a form of at most 32 kB")
         return text
@@ -106,7 +105,10 @@ class ProviderLogoutRoutes:
         return [key for key, _ in found]
 
     def _record_refusal(self, error: StAuthError, request: Request) -> None:
+        """Write a refusal down, up to sixty a minute from one address: a flood must not fill the log."""
         address = client_address(request.peer, dict(request.headers), self._core.config.trusted_proxies)
+        if self._refusals.take(address) > 0:
+            return
         audit.record("provider_logout_refused", code=error.code, parameter=getattr(error, "parameter", ""), address=address)
 
     # -- front channel ---------------------------------------------------------------------------------------------------
@@ -120,7 +122,7 @@ class ProviderLogoutRoutes:
         clients = self._clients_of(issuer)
         if not clients or not sid:
             return self._gate.problem("logout_mismatch", action=("Go to the app", f"{self._core.config.base_path}/"))
-        found = await self._gate.in_store_thread(self._core.sessions.of_sid, issuer, sid)
+        found = await self._lookups.run(lambda: self._core.sessions.of_sid(issuer, sid))
         await self._end([key for key, _ in found])
         for provider in sorted({card.provider for _, card in found}):
             audit.record("provider_logout", channel="front", provider=provider, issuer=issuer, sessions=len(found))

@@ -92,7 +92,7 @@ class Routes:
     async def _ended(self, request: Request, _: Receive) -> Page:
         """The still page that says why a login is over (DESIGN: where they land)."""
         path = return_path(request.param("next"), self._base)
-        session = await self._gate.session_of(dict(request.cookies))
+        session = await self._gate.session_of(dict(request.cookies), request)
         said = request.param("why")
         if isinstance(session, LiveSession):
             if said != "replaced":
@@ -135,7 +135,7 @@ class Routes:
 
     async def _stay(self, request: Request, _: Receive) -> Page:
         """A click in the two-minute notice: the person is here, so the idle clock starts again."""
-        session = await self._gate.session_of(dict(request.cookies))
+        session = await self._gate.session_of(dict(request.cookies), request)
         if not isinstance(session, LiveSession):
             return redirect(self.ended_url(session or "no_session", ""))
         if request.headers.get(b"sec-fetch-site", b"none") in (b"same-origin", b"none"):

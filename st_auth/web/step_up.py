@@ -60,7 +60,7 @@ class StepUpRoutes:
     async def asked(self, request: Request) -> tuple[LiveSession, Asked]:
         """What a link of ours asks for, and the session that may follow it; raises LoginRefused for anybody else."""
         asked = Asked.of(self._core.unsign("ask", request.param("ask"), ASK_AGE))
-        session = await self._gate.session_of(dict(request.cookies))
+        session = await self._gate.session_of(dict(request.cookies), request)
         if asked is None or not isinstance(session, LiveSession) or session.login_id != asked.login_id:
             raise _not_this_login()
         if asked.provider not in self._core.clients:
@@ -69,7 +69,7 @@ class StepUpRoutes:
 
     async def session_for(self, pending: PendingLogin, request: Request) -> LiveSession:
         """The session that began a step-up or a link, in the browser that did (RFC 9700: the user that began it finishes it)."""
-        session = await self._gate.session_of(dict(request.cookies))
+        session = await self._gate.session_of(dict(request.cookies), request)
         if not isinstance(session, LiveSession) or session.login_id != pending.login_id:
             raise _not_this_login()
         return session

@@ -154,6 +154,12 @@ PROBLEMS: Mapping[str, ProblemText] = MappingProxyType(
             "There are more logins at this moment than we can handle.",
             "Wait a few seconds and try again.",
         ),
+        "too_many_logins": ProblemText(
+            429,
+            "Too many logins from here",
+            "From your network more logins were begun in the last minute than this app takes, and did not come to an end.",
+            "Wait a minute and try again. People who are already logged in can go on working.",
+        ),
         "wrong_host": ProblemText(
             421, "This app has another address", "You reached it by an address that is not its own.", "Open {address} instead."
         ),

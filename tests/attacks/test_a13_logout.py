@@ -21,7 +21,7 @@ def _ask_nobody() -> None:
 def _resume_all() -> None:
     _tell_no_tab()
 
-    async def anybody(self, ours):
+    async def anybody(self, ours, request=None):
         known = self.core.live.known()
         return known[0] if known else "no_session"
 

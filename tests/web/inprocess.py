@@ -23,6 +23,7 @@ from st_auth.web.gate import Gate
 SECRET = "only for tests, and never anywhere else than here"
 LOCAL = "http://localhost:8501/oauth2callback"
 HTTPS = "https://sales.acme.com/oauth2callback"
+_OF_TESTS = 100_000  # they log in more often than people do
 DEV = {"dev": {"profile": "dev"}}
 
 
@@ -118,7 +119,7 @@ class House:
         sections = {"okta": self.issuer.section()} if providers is None else providers
         secrets = {
             "auth": {"redirect_uri": redirect_uri, "cookie_secret": SECRET, **sections, **(auth or {})},
-            "st_auth": {"store": "memory://", "freeze_heap": False, **(st_auth or {})},
+            "st_auth": {"store": "memory://", "freeze_heap": False, "logins_per_minute": _OF_TESTS, **(st_auth or {})},
         }
         self.config = parse(secrets, Host(port=8501, base_path=base_path), env={})
         own_transport = set(sections) if sections != DEV else set()
