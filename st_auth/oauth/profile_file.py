@@ -119,6 +119,10 @@ def _is_text(value: object) -> bool:
     return isinstance(value, str) and value != ""
 
 
+def _is_issuer(value: object) -> bool:
+    return isinstance(value, str) and ("://" in value or _PARAMETER.fullmatch(value) is not None)
+
+
 def _is_flag(value: object) -> bool:
     return isinstance(value, bool)
 
@@ -139,7 +143,7 @@ _FIELDS: Mapping[str, tuple[Callable[[object], bool], str]] = {
     "name": (_is_text, "a string"),
     "source": (_is_text, "the address of the provider's documentation"),
     "checked": (lambda value: type(value) is date, "the day when the source was read, such as 2026-11-22"),
-    "issuer": (_is_text, "a URL, with {parameters} where it varies"),
+    "issuer": (_is_issuer, "a URL, with {parameters} where it varies"),
     "hosts": (_is_words, "a list of host names, such as *.okta.com"),
     "parameters": (_is_table, "a table: name = what it is"),
     "optional": (_is_words, "a list of parameters"),

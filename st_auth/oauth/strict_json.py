@@ -24,7 +24,7 @@ def parse_object(text: str | bytes) -> dict[str, Any]:
     except (ValueError, RecursionError):
         raise ValueError("not a strict JSON object") from None
     if not isinstance(value, dict) or (text.count("[") + text.count("{") > DEPTH_LIMIT and _is_too_deep(value)):
-        raise ValueError("not a strict JSON object")  # the type is that of the input's value, not of an argument
+        raise ValueError("not a strict JSON object")
     return value
 
 
