@@ -19,7 +19,7 @@ export NODE_EXTRA_CA_CERTS ?= $(SYSTEM_CA)
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check bench cases fresh lock clean
+.PHONY: help demo test check fuzz bench cases fresh lock clean
 
 help:  ## say what there is
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1|/' | while IFS='|' read -r name what; do printf '  make %-7s %s\n' "$$name" "$$what"; done
@@ -40,6 +40,9 @@ check: $(VENV)/.test  ## the fast loop: ruff, types, unit tests (no browser, no 
 	@$(BIN)/mypy --strict
 	@echo "• unit tests"
 	@$(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal --ignore=tests/browser --ignore=tests/flows --ignore=tests/attacks $(ARGS)
+
+fuzz: $(VENV)/.test  ## change a provider's valid answers 100 000 times: ARGS="--cases 5000 --seed 1" for others
+	@$(BIN)/python -m tests.fuzz $(ARGS)
 
 bench: $(VENV)/.test $(NODE)  ## measure side by side; ROWS="gate_warm login" for some
 	@$(BIN)/python -m bench $(ROWS)

@@ -15,6 +15,7 @@ from st_auth.errors import ConfigError, Problem
 from st_auth.oauth.algorithms import ALGORITHMS
 from st_auth.oauth.profile_rules import ENDPOINTS, contradictions
 from st_auth.oauth.quirks import QUIRKS
+from st_auth.oauth.url_template import parameters_in
 
 __all__ = ["AUTH_METHODS", "EMAIL_RULES", "KEY_METHOD", "LANDINGS", "Profile", "load_profile", "nearest", "profile_of_host"]
 
@@ -142,6 +143,10 @@ def _is_text(value: object) -> bool:
     return isinstance(value, str) and value != ""
 
 
+def _is_issuer(value: object) -> bool:
+    return isinstance(value, str) and ("://" in value or {value} == {f"{{{name}}}" for name in parameters_in(value)})
+
+
 def _is_flag(value: object) -> bool:
     return isinstance(value, bool)
 
@@ -170,7 +175,7 @@ _FIELDS: Mapping[str, tuple[Callable[[object], bool], str]] = {
     "name": (_is_text, "a string"),
     "source": (_is_text, "the address of the provider's documentation"),
     "checked": (lambda value: type(value) is date, "the day when the source was read, such as 2026-11-22"),
-    "issuer": (_is_text, "a URL, with {parameters} where it varies"),
+    "issuer": (_is_issuer, "a URL, with {parameters} where it varies"),
     "hosts": (_is_words, "a list of host names, such as *.okta.com"),
     "parameters": (_is_table, "a table: name = what it is"),
     "optional": (_is_words, "a list of parameters"),

@@ -3,7 +3,7 @@ import json
 import pytest
 from hypothesis import given, strategies as st
 
-from st_auth.oauth.strict_json import parse_list, parse_object
+from st_auth.oauth.strict_json import DEPTH_LIMIT, parse_list, parse_object
 
 
 def test_an_object_keeps_the_order_of_its_keys():
@@ -41,6 +41,21 @@ def test_x05_x14_what_is_not_one_strict_list_is_refused_without_being_shown(text
 
 def test_a_list_is_a_list():
     assert parse_list(b'[1, {"a": "b"}]') == [1, {"a": "b"}]
+
+
+def test_x14_what_is_nested_deeper_than_anybody_needs_is_refused_before_others_have_to_read_it():
+    def nested(depth, inner="1"):
+        return '{"a":' * (depth - 1) + f'{{"b": {inner}}}' + "}" * (depth - 1)
+
+    assert parse_object(nested(DEPTH_LIMIT))
+    assert parse_object(nested(1, "[" * 99 + "]" * 99))
+    for text in (nested(DEPTH_LIMIT + 1), nested(1, "[" * 100 + "]" * 100), nested(950), nested(1, "[" * 980 + "]" * 980)):
+        with pytest.raises(ValueError, match=r"^not a strict JSON object$"):
+            parse_object(text)
+
+
+def test_many_brackets_side_by_side_or_in_a_text_are_not_deep():
+    assert parse_object(json.dumps({"a": [[]] * 5000, "b": "[{" * 5000, "c": [{"d": [n]} for n in range(500)]}))
 
 
 def test_a_whole_surrogate_pair_is_a_character():
