@@ -19,7 +19,7 @@ export NODE_EXTRA_CA_CERTS ?= $(SYSTEM_CA)
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check fuzz bench cases fresh lock clean
+.PHONY: help demo test check fuzz mutants bench cases fresh lock clean
 
 help:  ## say what there is
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1|/' | while IFS='|' read -r name what; do printf '  make %-7s %s\n' "$$name" "$$what"; done
@@ -43,6 +43,9 @@ check: $(VENV)/.test  ## the fast loop: ruff, types, unit tests (no browser, no 
 
 fuzz: $(VENV)/.test  ## change a provider's valid answers 100 000 times: ARGS="--cases 5000 --seed 1" for others
 	@$(BIN)/python -m tests.fuzz $(ARGS)
+
+mutants: $(VENV)/.test  ## change the protocol code itself, one small thing at a time: do its tests notice? ARGS="jwks tokens" for some modules
+	@$(BIN)/python tools/mutants.py $(ARGS)
 
 bench: $(VENV)/.test $(NODE)  ## measure side by side; ROWS="gate_warm login" for some
 	@$(BIN)/python -m bench $(ROWS)

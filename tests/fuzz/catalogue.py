@@ -345,6 +345,8 @@ def _token() -> Iterator[Change]:
     others = {"of another login": lambda c: c.bob_access}
     at = ("claims.at_hash",)
     yield from member("token", "access_token", "refused", {**NEVER, **spoilt, **others}, TOKENS, at)
+    absent = {"gone": ..., "null": None, "empty": ""}
+    yield from member("token", "access_token", "refused", absent, TOKENS, at, group="absent")
     yield Change("token.access_token misspelt", ("token.access_token",), "refused", rename("token", "access_token", "accessToken"), TOKENS)
     types = {**NEVER, "DPoP": "DPoP", "mac": "mac", "spaced": "Bearer ", "two": "Bearer DPoP", "of another script": "\u0432earer"}
     yield from member("token", "token_type", "refused", types, TOKENS)
@@ -360,7 +362,6 @@ def _token() -> Iterator[Change]:
     signed = {**NO_TEXT, **spoilt, "of another login": lambda c: c.bob_jwt(), "no JWT": "x", "dots": "..", "more dots": "a.b.c.d.e"}
     signed["huge"] = "x" * 70_000
     yield from member("token", "id_token", "refused", signed, TOKENS)
-    absent = {"gone": ..., "null": None, "empty": ""}
     yield from member("token", "id_token", "refused", absent, LOGINS, group="absent")
     yield from member(
         "token", "id_token", "valid", absent, ("refresh",), ("claims", "header", "jwt", "jwks", "http.jwks", "metadata.jwks_uri")

@@ -300,7 +300,8 @@ def _times() -> Iterator[Change]:
     yield from member("claims", "iat", "valid", {"11 minutes old": AT - old, "10 minutes old": AT - 600}, TOKENS)
     yield from member("claims", "iat", "refused", {"11 minutes old": AT - old, "6 minutes and a second old": AT - 361}, LOGOUT)
     yield from member("claims", "iat", "valid", {"in a minute": AT + 60, "5 minutes old": AT - 300, "with a fraction": AT - 0.5}, SIGNED)
-    yield from member("claims", "nbf", "refused", {**_NO_NUMBER, **future}, SIGNED)
+    yield from member("claims", "nbf", "refused", _NO_NUMBER, SIGNED)
+    yield from member("claims", "nbf", "refused", future, SIGNED, group="future")
     yield from member(
         "claims", "nbf", "valid", {"in a minute": AT + 60, "now": AT, "0": 0, "negative": -1, "with a fraction": AT - 1.5}, SIGNED
     )

@@ -188,6 +188,32 @@ def test_rp32_userinfo_adds_claims_and_replaces_none():
     assert merged({"sub": "ana", "name": "Ana"}, userinfo) == {"sub": "ana", "name": "Ana", "email": "ana@example.com"}
 
 
+@pytest.mark.parametrize(
+    "name",
+    [
+        "iss",
+        "sub",
+        "aud",
+        "exp",
+        "iat",
+        "nbf",
+        "jti",
+        "auth_time",
+        "nonce",
+        "acr",
+        "amr",
+        "azp",
+        "at_hash",
+        "c_hash",
+        "s_hash",
+        "sid",
+        "events",
+    ],
+)
+def test_rp32_userinfo_says_nothing_about_the_protocol(name):
+    assert merged({"name": "Ana"}, {name: "x", "email": "ana@example.com"}) == {"name": "Ana", "email": "ana@example.com"}
+
+
 ANYTHING = (
     st.none()
     | st.booleans()
