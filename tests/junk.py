@@ -3,6 +3,7 @@
 import base64
 import http.client
 import json
+import socket
 import threading
 import time
 from collections import Counter
@@ -98,6 +99,7 @@ class Flood:
                 method, path, headers, body = next(source)
             try:
                 connection.request(method, path, body, headers)
+                _acknowledge_at_once(connection.sock)
                 answer = connection.getresponse()
                 answer.read()
             except (OSError, http.client.HTTPException) as error:
@@ -129,6 +131,12 @@ class Flood:
             self._stop.wait(0.05)
         for one in held:
             one.socket.close()
+
+
+def _acknowledge_at_once(kept: socket.socket) -> None:
+    """Head and body of an answer are two writes, and on a kept connection the server's second one waits 40 ms for our word on the first."""
+    if quick := getattr(socket, "TCP_QUICKACK", None):  # Linux
+        kept.setsockopt(socket.IPPROTO_TCP, quick, 1)
 
 
 def _socket(host: str) -> ClientConnection:
