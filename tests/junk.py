@@ -3,12 +3,14 @@
 import base64
 import http.client
 import json
+import socket
 import threading
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import partial
 from itertools import count
 from urllib.parse import urlsplit
 
@@ -74,7 +76,9 @@ class Flood:
 
     def __enter__(self) -> "Flood":
         source = requests(self.cookie, self.issuer)
-        acts: list[Callable[[], None]] = [*[lambda: self._send(source)] * self.threads, self._shake_hands]
+        pace = self.threads / self.rate if self.rate else 0.0
+        begin = [pace * number / self.threads for number in range(self.threads)]  # one after the other, not all in one moment
+        acts: list[Callable[[], None]] = [*(partial(self._send, source, pace, wait) for wait in begin), self._shake_hands]
         self._running = [threading.Thread(target=act, daemon=True) for act in acts]
         for thread in self._running:
             thread.start()
@@ -85,15 +89,17 @@ class Flood:
         for thread in self._running:
             thread.join(30)
 
-    def _send(self, source: Iterator[Request]) -> None:
+    def _send(self, source: Iterator[Request], pace: float, wait: float) -> None:
         target = urlsplit(self.url)
         connection = http.client.HTTPConnection(target.hostname or "", target.port, timeout=20)
-        pace, due = (self.threads / self.rate if self.rate else 0), time.monotonic()
+        self._stop.wait(wait)
+        due = time.monotonic()
         while not self._stop.is_set():
             with self._lock:
                 method, path, headers, body = next(source)
             try:
                 connection.request(method, path, body, headers)
+                _acknowledge_at_once(connection.sock)
                 answer = connection.getresponse()
                 answer.read()
             except (OSError, http.client.HTTPException) as error:
@@ -125,6 +131,12 @@ class Flood:
             self._stop.wait(0.05)
         for one in held:
             one.socket.close()
+
+
+def _acknowledge_at_once(kept: socket.socket) -> None:
+    """Head and body of an answer are two writes, and on a kept connection the server's second one waits 40 ms for our word on the first."""
+    if quick := getattr(socket, "TCP_QUICKACK", None):  # Linux
+        kept.setsockopt(socket.IPPROTO_TCP, quick, 1)
 
 
 def _socket(host: str) -> ClientConnection:

@@ -15,7 +15,7 @@ from bench.result import Note, Row, absolute, against_peer
 from tests.junk import Flood
 
 _SECONDS = 60
-_PAUSE = 0.1
+_PAUSE = 0.05
 _RATE = float(os.environ.get("FLOOD_RATE", "100"))
 
 
@@ -33,7 +33,7 @@ def flood(ground: Ground) -> list[Row | Note]:
     with _strangers(person, issuer, 5):
         _times(acts, 5)  # what is loaded and filled once is no growth
     settled_cpu(app)
-    quiet, before = _times(acts, _SECONDS / 2), rss_kib(app.pid)
+    quiet, before = _times(acts, _SECONDS), rss_kib(app.pid)
     with _strangers(person, issuer, _SECONDS) as said:
         busy = _times(acts, _SECONDS)
     settled_cpu(app)
