@@ -8,8 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from st_auth import errors
-    from st_auth.app.ask import link
-    from st_auth.app.gate import current_user, login, logout, require_login
+    from st_auth.app.gate import current_user, link, login, logout, require_login
     from st_auth.user import User
     from st_auth.web.middleware import Middleware
 
@@ -20,7 +19,7 @@ _WHERE = {
     "User": "st_auth.user",
     "current_user": "st_auth.app.gate",
     "errors": "st_auth.errors",
-    "link": "st_auth.app.ask",
+    "link": "st_auth.app.gate",
     "login": "st_auth.app.gate",
     "logout": "st_auth.app.gate",
     "require_login": "st_auth.app.gate",

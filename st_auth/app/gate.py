@@ -7,7 +7,7 @@ from urllib.parse import quote
 import streamlit as st
 
 from st_auth import streamlit_facts as facts
-from st_auth.errors import ConfigError, LoginRequired, Unavailable
+from st_auth.errors import ConfigError, LoginRequired, Problem, Unavailable
 from st_auth.personal import SHARED
 from st_auth.streamlit_facts import LOGIN_ID_KEY, get_script_run_ctx, in_cached_function
 from st_auth.user import User
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from st_auth.core import Core
     from st_auth.live import LiveSession
 
-__all__ = ["current_user", "login", "logout", "require_login"]
+__all__ = ["current_user", "link", "login", "logout", "require_login"]
 
 _NOBODY: Final = "Nobody is logged in here."
 _OUTSIDE: Final = "Start the app with `st-auth run app.py`; in a test use st_auth.testing.logged_in_as(...)."
@@ -96,6 +96,30 @@ def logout() -> None:
     core.live.end(live, "logout", keep=here)
     if here is not None:
         here.leave_to(f"{core.config.base_path}/auth/logout")
+
+
+def link(provider: str, label: str | None = None) -> bool:
+    """Show a button with which the person links their account at another provider; True once that is done.
+
+        if st_auth.link("snowflake"):
+            token = user.token("snowflake")
+
+    `provider` names an `[auth.NAME]` section; `label` is what the button says. The link lasts as long as this login.
+    Raises LoginRequired (`no_session`) where nobody is logged in, ConfigError for a name that is not configured.
+    """
+    from st_auth.app.ask import url_of
+
+    user, core = current_user(), facts.core()
+    if user is None or core is None:
+        raise LoginRequired(_NOBODY, code="no_session", hint="Call st_auth.require_login() first.")
+    if provider not in core.clients:
+        known = ", ".join(core.clients)
+        raise ConfigError([Problem(".streamlit/secrets.toml", f"auth.{provider}", "is not there", f"name one of: {known}")])
+    if user.is_linked(provider):
+        return True
+    text = label or f"Connect {core.clients[provider].provider.label}"
+    st.link_button(text, url_of(user.session.login_id, provider, None, ()))
+    return False
 
 
 def _ask(provider: str | None) -> None:
