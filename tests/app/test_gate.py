@@ -12,34 +12,9 @@ from st_auth import streamlit_facts as facts
 from st_auth.errors import LoginRequired
 from st_auth.testing import Somebody, logged_in_as
 from tests.streamlit_runtime import a_run, a_runtime, a_session, options, secrets_of
-from tests.web.inprocess import Browser, House
+from tests.web.inprocess import tab_of
 
 HOUR = timedelta(hours=1)
-
-
-@pytest.fixture
-def house():
-    house = House()
-    yield house
-    house.close()
-
-
-@pytest.fixture
-def runtime(house):
-    with a_runtime() as runtime:
-        facts.set_core(house.core)
-        yield runtime
-
-
-@pytest.fixture
-def session(house):
-    Browser(house).log_in()
-    return house.live[0]
-
-
-def tab_of(session) -> dict:
-    """What Streamlit holds of a tab of this login."""
-    return {facts.LOGIN_ID_KEY: session.login_id, "is_logged_in": True, "email": "somebody@else.example"}
 
 
 ANONYMOUS = {facts.LOGIN_ID_KEY: "anonymous-1234"}

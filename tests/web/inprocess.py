@@ -371,6 +371,11 @@ def script_finished() -> bytes:
     return bytes(message.SerializeToString())
 
 
+def tab_of(session: LiveSession) -> dict[str, object]:
+    """What Streamlit holds of a tab of this login."""
+    return {facts.LOGIN_ID_KEY: session.login_id, "is_logged_in": True, "email": "somebody@else.example"}
+
+
 def _dashed(headers: Mapping[str, str]) -> dict[str, str]:
     return {name.replace("_", "-"): value for name, value in headers.items()}
 
