@@ -99,3 +99,47 @@ def test_users_are_equal_by_issuer_and_subject_alone(world, user):
     assert user != other_issuer
     assert user != other_subject
     assert user != Somebody()
+
+
+# -- tokens --------------------------------------------------------------------------------------------------------------------
+
+
+def test_a31_a_token_is_a_plain_text_that_does_not_show_itself_and_is_not_cached(user):
+    token = user.token()
+
+    assert f"Bearer {token}" == "Bearer test-access-token"
+    assert isinstance(token, str)
+    assert repr(token) == "AccessToken(***)"
+    assert "test-access" not in f"{[token]!r} {token!r}"
+    for spread in (pickle.dumps, copy.copy, copy.deepcopy):
+        with pytest.raises(TypeError):
+            spread(token)
+
+
+def test_an_exchange_needs_something_to_exchange_for(user):
+    with pytest.raises(ValueError, match="resource"):
+        user.token(exchange=True)
+
+
+def test_the_account_of_the_login_needs_no_link(user):
+    assert user.is_linked("default")
+    assert not user.is_linked("lake")
+    with pytest.raises(LoginRequired) as caught:
+        user.token("lake")
+    assert caught.value.code == "not_linked"
+
+
+def test_a13_after_the_end_there_is_no_token(world, live, user):
+    world.live.end(live, "logout")
+
+    for call in (user.token, lambda: user.token(resource="https://api.acme.com"), lambda: user.is_linked("default")):
+        with pytest.raises(LoginRequired) as caught:
+            call()
+        assert caught.value.code == "session_ended"
+
+
+def test_a16_in_a_function_that_is_cached_for_everybody_there_is_no_token(live, world):
+    shared = User(live, lambda: True, world.grants)
+
+    with pytest.raises(TypeError, match="shown to everybody"):
+        shared.token()
