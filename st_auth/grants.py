@@ -124,7 +124,10 @@ class Grants:
         return True
 
     def link(self, live: LiveSession, link: Link) -> bool:
-        """Link an account at another provider to a session, in place of one that was linked before; False if it is over."""
+        """Link an account at another provider to a session, in place of one that was linked before; False if it is over.
+
+        What was linked is revoked where it was another account: of the same one, old and new tokens may be one grant there.
+        """
         before: list[Link] = []
 
         def change(session: Session) -> Session:
@@ -137,7 +140,8 @@ class Grants:
         live.wrote(changed, self._clock.monotonic())
         live.borrowed = None
         for other in before:
-            self.discard(self._clients[other.provider], other.tokens)
+            if (other.issuer, other.subject) != (link.issuer, link.subject):
+                self.discard(self._client(other.provider), other.tokens)
         return True
 
     def _renewed(self, live: LiveSession, name: str, refused: Secret[str] | None, resource: str) -> TokenSet:

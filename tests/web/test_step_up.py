@@ -317,6 +317,16 @@ def test_linking_again_takes_the_place_of_what_was_linked_and_revokes_it(two, at
     assert two.issuer.revoked == [first.refresh_token.reveal()]
 
 
+def test_linking_the_same_account_again_revokes_nothing_as_both_may_be_one_grant(two, at_two):
+    ana, session = at_two
+    follow(ana, session, person="bob", provider="lake")
+
+    follow(ana, session, person="bob", provider="lake")
+
+    two.core.grants.close()
+    assert two.issuer.revoked == []
+
+
 def test_a_logout_revokes_linked_accounts_too(two, at_two):
     ana, session = at_two
     follow(ana, session, person="bob", provider="lake")
