@@ -7,6 +7,7 @@ PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 NODE   := $(patsubst %/package-lock.json,%/node_modules/.package-lock.json,$(wildcard tests/servers/*/package-lock.json))
+CHROMIUM := tests/attacks/test_a25_in_chromium.py
 WORKERS ?= 2
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
@@ -30,8 +31,8 @@ demo: $(VENV)/.demo  ## run the example dashboard with a development identity pr
 
 test: $(VENV)/.test $(NODE)  ## everything the tests need, then all tests
 	@echo "• running all tests, $(WORKERS) at a time: those without a browser first, as Playwright keeps an event loop running in its process"
-	@$(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal --ignore=tests/browser $(ARGS)
-	@$(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal tests/browser $(ARGS)
+	@$(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal --ignore=tests/browser --ignore=$(CHROMIUM) $(ARGS)
+	@$(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal tests/browser $(CHROMIUM) $(ARGS)
 
 check: $(VENV)/.test  ## the fast loop: ruff, types, unit tests (no browser, no flows, no attacks)
 	@echo "• ruff"

@@ -7,6 +7,7 @@ from hypothesis import HealthCheck, given, settings, strategies as st
 
 from st_auth.web import gate, login
 from tests.attacks.inside import PUBLIC, inside
+from tests.servers.streamlit_app import auth_secrets
 
 
 def _any_host() -> None:
@@ -95,8 +96,8 @@ def local(tmp_path_factory):
         yield app
 
 
-def test_a04_a_login_leads_to_the_configured_redirect_uri_whatever_headers_say(app, person):
-    one = app()
+def test_a04_a_login_leads_to_the_configured_redirect_uri_whatever_headers_say(app, provider, person):
+    one = app(secrets=auth_secrets(**provider.auth_section(pushed_authorization_requests=False)))  # where it stands in the address
     asked = []
     for headers in ({}, *({name: value} for name, value in FORGED.items()), FORGED):
         browser = person(headers=headers)

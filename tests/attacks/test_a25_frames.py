@@ -1,16 +1,11 @@
 """A-25: no other site puts the app, or a page of ours, into a frame, where a person's clicks would be lured onto it."""
 
-import threading
-from html import escape
-
-import httpx2
 import pytest
 
-from st_auth.testing.loopback import server_for
 from st_auth.web import headers, pages
 
 
-def _framed() -> None:
+def framed() -> None:
     """As Streamlit answers by itself: nothing is said of frames."""
     policy = pages._policy
     pages._policy = lambda targets: policy(targets).replace(b"; frame-ancestors 'none'", b"")
@@ -18,7 +13,7 @@ def _framed() -> None:
     headers._DOCUMENT = [header for header in headers._DOCUMENT if header[0] != b"content-security-policy"]
 
 
-DISARM = {"A-25": _framed, "A-25.b": _framed, "A-25.c": _framed}
+DISARM = {"A-25": framed, "A-25.b": framed}
 
 OURS = (
     *("/auth/login", "/auth/ended?why=idle", "/auth/ended?why=logout", "/auth/logout", "/auth/stay"),
@@ -56,44 +51,3 @@ def test_a25b_the_apps_documents_may_be_framed_by_the_app_alone(app, logged_in):
     shown = [page for page in documents if page.is_streamlit]
     assert len(shown) >= 2
     assert {page.path: _ancestors(page) for page in shown if _ancestors(page) != ["'self'"]} == {}
-
-
-@pytest.fixture
-def lure():
-    """A site on another port of the same host, to which a browser sends the app's Lax cookies along: `lure(url)` frames an address."""
-    framed = []
-    server = server_for(lambda _: httpx2.Response(200, html=f'<title>Prizes</title><iframe src="{escape(framed[-1])}"></iframe>'))
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-    thread.start()
-
-    def lead(url):
-        framed.append(url)
-        return f"http://localhost:{server.server_port}/"
-
-    yield lead
-    server.shutdown()
-    server.server_close()
-    thread.join()
-
-
-def _text_in_frame(page):
-    """What a person sees of the framed page: nothing where the browser refused to show it."""
-    (frame,) = page.frames[1:]
-    return "" if frame.url.startswith("chrome-error:") else frame.locator("body").inner_text()
-
-
-def test_a25c_in_a_browser_the_app_and_the_logout_stay_out_of_another_sites_frame(app, new_context, lure):
-    one = app()
-    page = new_context().new_page()
-    page.goto(one.url)
-    page.fill("input[name=username]", "alice")
-    page.fill("input[name=password]", "pw-alice")
-    page.click("#go")
-    page.get_by_text("subject=alice").wait_for()
-
-    seen = {}
-    for path in ("/", "/auth/logout", "/auth/ended?why=idle"):
-        page.goto(lure(f"{one.origin}{path}"), wait_until="load")
-        seen[path] = _text_in_frame(page)
-
-    assert seen == {"/": "", "/auth/logout": "", "/auth/ended?why=idle": ""}
