@@ -384,7 +384,9 @@ def test_a14_what_a_person_does_is_told_from_what_a_tab_does_by_itself():
     files = BackMsg()
     files.file_urls_request.request_id = "x"
 
-    assert facts.read_back_msg(rerun.SerializeToString()) == facts.BackFacts("rerun_script", True, "http://localhost:8501/sales?x=1")
+    assert facts.read_back_msg(rerun.SerializeToString()) == facts.BackFacts(
+        "rerun_script", True, "http://localhost:8501/sales?x=1", whole_run=True
+    )
     assert not facts.read_back_msg(auto.SerializeToString()).by_person
     assert facts.read_back_msg(click_.SerializeToString()) == facts.BackFacts("backend_operation_request", True, "", "file-1")
     assert facts.read_back_msg(files.SerializeToString()).by_person

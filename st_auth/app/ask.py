@@ -30,7 +30,7 @@ def shows(user: User, max_age: int | None, acr: tuple[str, ...], now: float) -> 
 
 def confirm(user: User, max_age: int | None, acr: tuple[str, ...]) -> None:
     """Ask the person to show again who they are, in a new tab, and stop this run; the page stays and runs again when it is done."""
-    url = url_of(user.session.login_id, user.provider, max_age, acr)
+    url = url_of(user.session.login_id, user.provider, max_age, acr, stopped=True)
     with st.container(border=True):
         st.markdown("**Please confirm that it is you.** This page needs a fresh login. It stays as it is meanwhile.")
         st.link_button("Confirm in a new tab", url, type="primary")
@@ -42,13 +42,13 @@ def acr_of(acr: str | Sequence[str] | None) -> tuple[str, ...]:
     return () if acr is None else (acr,) if isinstance(acr, str) else tuple(acr)
 
 
-def url_of(login_id: str, provider: str, max_age: int | None, acr: tuple[str, ...]) -> str:
+def url_of(login_id: str, provider: str, max_age: int | None, acr: tuple[str, ...], *, stopped: bool) -> str:
     """A link that only this login may follow; the tab that shows it waits for what comes of it."""
     context: Any = facts.script_run_ctx()
     core: Core | None = facts.core()
     socket = facts.socket_of(context.session_id) if context is not None else None
     if core is None or socket is None:
         raise LoginRequired("This page needs a login that is fresher or stronger.", code="step_up_required", hint=_HERE)
-    socket.wait_for_person()
+    socket.wait_for_person(stopped=stopped)
     asked = Asked(login_id, provider, max_age, acr)
     return f"{core.config.base_path}/auth/login?ask={quote(core.sign('ask', asked.to_list()), safe='')}"

@@ -118,7 +118,7 @@ def link(provider: str, label: str | None = None) -> bool:
     if user.is_linked(provider):
         return True
     text = label or f"Connect {core.clients[provider].provider.label}"
-    st.link_button(text, url_of(user.session.login_id, provider, None, ()))
+    st.link_button(text, url_of(user.session.login_id, provider, None, (), stopped=False))
     return False
 
 

@@ -37,14 +37,15 @@ _PERSON_ACTS = frozenset({"clear_cache", "set_run_on_save", "stop_script", "file
 
 @dataclass(frozen=True, slots=True)
 class BackFacts:
-    """What one message of the browser says: its kind, whether a person caused it, the tab's address, and the id of a download
-    that is to be made now.
+    """What one message of the browser says: its kind, whether a person caused it, the tab's address, the id of a download that is to
+    be made now, and whether the run that it asks for is one of the whole script.
     """
 
     kind: str
     by_person: bool
     url: str
     deferred: str = ""
+    whole_run: bool = False
 
 
 def claims_cookies(claims: Mapping[str, Any], provider: str, origin: str, tokens: Mapping[str, str]) -> str:
@@ -101,7 +102,8 @@ def read_back_msg(data: bytes) -> BackFacts | None:
     kind = message.WhichOneof("type") or ""
     if kind == "rerun_script":
         state = message.rerun_script
-        return BackFacts(kind, not state.is_auto_rerun, address(state.context_info.url, state.query_string))
+        url = address(state.context_info.url, state.query_string)
+        return BackFacts(kind, not state.is_auto_rerun, url, whole_run=not state.fragment_id)
     deferred = message.backend_operation_request.deferred_file.file_id
     return BackFacts(kind, kind in _PERSON_ACTS or bool(deferred), "", deferred)
 
@@ -170,5 +172,6 @@ def is_script_finished(data: bytes) -> bool:
 def finished_early(data: bytes) -> bytes:
     """The same message, but as if the run had been stopped to begin again: then the browser keeps all that the page showed before."""
     message = ForwardMsg.FromString(data)
-    message.script_finished = ForwardMsg.FINISHED_EARLY_FOR_RERUN
+    if message.script_finished == ForwardMsg.FINISHED_SUCCESSFULLY:  # and not a fragment, which takes nothing from the page
+        message.script_finished = ForwardMsg.FINISHED_EARLY_FOR_RERUN
     return bytes(message.SerializeToString())

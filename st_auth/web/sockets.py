@@ -30,6 +30,7 @@ class TabSocket:
         "_files",
         "_first_rerun",
         "_is_leaving",
+        "_keeps",
         "_live",
         "_loop",
         "_over",
@@ -61,6 +62,7 @@ class TabSocket:
         self._ran = False
         self._run_ended = run_ended
         self._waits = False
+        self._keeps = False
 
     async def receive(self) -> Message:
         """The browser's next message for Streamlit; a disconnect once the session is over."""
@@ -97,6 +99,8 @@ class TabSocket:
             return False
         if seen.url:
             self.url = seen.url
+        if seen.whole_run:
+            self._waits = self._keeps = False  # the page says again if it still waits
         if seen.kind == "rerun_script" and self._first_rerun:
             self._first_rerun = False  # each tab sends one by itself when it connects, also after a dropped network
         elif seen.by_person:
@@ -121,7 +125,7 @@ class TabSocket:
             self._files.sent(data)
             if len(data) < _SHORT and not self._allows(data):
                 return
-            if self._waits and len(data) < _SHORT and facts.is_script_finished(data):
+            if self._keeps and len(data) < _SHORT and facts.is_script_finished(data):
                 message = {**message, "bytes": facts.finished_early(data)}  # so that the browser keeps what the page showed before
         await self._raw_send(message)
 
@@ -145,14 +149,17 @@ class TabSocket:
         """Show a notice in the tab for some seconds. Safe from any thread."""
         self._soon(self._say, text, seconds)
 
-    def wait_for_person(self) -> None:
-        """The page asks the person to do something in another tab: what it shows stays until `go_on`. Safe from any thread."""
-        self._waits = True
+    def wait_for_person(self, *, stopped: bool) -> None:
+        """The page asks the person to do something in another tab; a run that `stopped` for it leaves all that the page showed before.
+
+        Safe from any thread.
+        """
+        self._waits, self._keeps = True, stopped
 
     def go_on(self) -> None:
         """What a page waits for is done: it runs again, with every widget as it was. To be called in the server's event loop."""
         if self._waits:
-            self._waits = False
+            self._waits = self._keeps = False
             facts.run_again(self._files.session_id)
 
     def _landing(self, why: str) -> str:

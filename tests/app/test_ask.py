@@ -51,8 +51,8 @@ class Tab:
 
     waits = False
 
-    def wait_for_person(self):
-        self.waits = True
+    def wait_for_person(self, *, stopped):
+        self.waits = stopped
 
 
 def links_in(sent):

@@ -114,7 +114,7 @@ def test_pages_that_wait_go_on_and_no_others(house, ana, session):
     ana.socket()
     ana.socket()
     waiting, other = session.sockets
-    waiting.wait_for_person()
+    waiting.wait_for_person(stopped=True)
     assert [waiting._waits, other._waits] == [True, False]
 
     follow(ana, session, max_age=300)
@@ -122,12 +122,30 @@ def test_pages_that_wait_go_on_and_no_others(house, ana, session):
     assert [waiting._waits, other._waits] == [False, False]
 
 
+def test_a_page_that_the_person_runs_again_waits_only_if_it_says_so_again(house, ana, session):
+    from streamlit.proto.BackMsg_pb2 import BackMsg
+
+    tab = ana.socket()
+    (socket,) = session.sockets
+    fragment = BackMsg()
+    fragment.rerun_script.fragment_id = "clock"
+
+    socket.wait_for_person(stopped=True)
+    tab.say(fragment.SerializeToString())
+    assert socket._waits
+    tab.say(rerun())
+
+    assert not socket._waits
+
+
 def test_a_page_that_waits_is_kept_by_the_browser_as_it_was(house, ana, session):
     from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 
     ana.socket()
     (socket,) = session.sockets
-    socket.wait_for_person()
+    socket.wait_for_person(stopped=False)
+    assert not socket._keeps
+    socket.wait_for_person(stopped=True)
     kept = []
 
     async def send(message):
@@ -135,11 +153,20 @@ def test_a_page_that_waits_is_kept_by_the_browser_as_it_was(house, ana, session)
 
     socket._raw_send = send
     house.run(lambda: socket.send({"type": "websocket.send", "bytes": script_finished()}))
-    socket._waits = False
+    socket._keeps = False
     house.run(lambda: socket.send({"type": "websocket.send", "bytes": script_finished()}))
 
+    part = ForwardMsg()
+    part.script_finished = ForwardMsg.FINISHED_FRAGMENT_RUN_SUCCESSFULLY
+    socket._keeps = True
+    house.run(lambda: socket.send({"type": "websocket.send", "bytes": part.SerializeToString()}))
+
     finished = [ForwardMsg.FromString(data).script_finished for data in kept]
-    assert finished == [ForwardMsg.FINISHED_EARLY_FOR_RERUN, ForwardMsg.FINISHED_SUCCESSFULLY]
+    assert finished == [
+        ForwardMsg.FINISHED_EARLY_FOR_RERUN,
+        ForwardMsg.FINISHED_SUCCESSFULLY,
+        ForwardMsg.FINISHED_FRAGMENT_RUN_SUCCESSFULLY,
+    ]
 
 
 def test_somebody_else_is_refused_and_the_session_goes_on_as_it_was(house, ana, session):
