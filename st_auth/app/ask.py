@@ -32,7 +32,7 @@ def confirm(user: User, max_age: int | None, acr: tuple[str, ...]) -> None:
     """Ask the person to show again who they are, in a new tab, and stop this run; the page stays and runs again when it is done."""
     url = url_of(user.session.login_id, user.provider, max_age, acr, stopped=True)
     with st.container(border=True):
-        st.markdown("**Please confirm that it is you.** This page needs a fresh login. It stays as it is meanwhile.")
+        st.markdown("**Please confirm that it is you.** This page needs a fresh login. Nothing that you typed is lost.")
         st.link_button("Confirm in a new tab", url, type="primary")
     st.stop()
 
