@@ -106,7 +106,7 @@ def test_a_wrong_client_secret_is_a_page_and_a_log_line(openid_provider, new_con
         page.goto(app.url)
         if not pushed:
             answer_provider(page, "alice")
-        see(page, "The login gave a wrong answer")
+        see(page, "The login is not set up right")
         calm(page)
         reference = page.locator("code").inner_text()
 
