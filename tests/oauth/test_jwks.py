@@ -9,7 +9,7 @@ from joserfc.jwk import ECKey
 
 from st_auth.errors import ProviderError
 from st_auth.oauth.algorithms import ALGORITHMS, KEY_TYPES
-from st_auth.oauth.jwks import _require_sound_modulus, judge_jwks, parse_jws, verified_payload
+from st_auth.oauth.jwks import _Registry, _require_sound_modulus, judge_jwks, parse_jws, verified_payload
 from st_auth.testing.fake_issuer import FakeIssuer
 
 
@@ -329,3 +329,18 @@ def test_a_hundred_keys_are_read_and_one_more_is_refused():
 @pytest.mark.parametrize("name", "d p q dp dq qi oth k priv".split())  # noqa: SIM905  # one line says it
 def test_a_key_that_shows_any_private_part_is_not_used(name):
     assert judge_jwks({"keys": [{"kty": "RSA", "n": "AQAB", "e": "AQAB", name: "AA"}]}) == ()
+
+
+@pytest.mark.parametrize(("part", "longest"), [("header", 16 * 1024), ("payload", 64 * 1024), ("signature", 2 * 1024)])
+def test_each_part_of_a_token_has_a_longest_length(part, longest):
+    assert getattr(_Registry, f"max_{part}_length") == longest
+
+
+def test_x09_a_token_of_long_certificates_and_many_groups_is_read_and_one_without_end_is_not():
+    issuer = an_issuer("ES256")
+
+    assert verified(issuer.sign({"groups": "x" * 45_000}, {"x5c": ["x" * 11_000]}), keys_of(issuer))
+    for claims, header in (({"groups": "x" * 66_000}, {}), ({}, {"x5c": ["x" * 17_000]})):
+        with pytest.raises(ProviderError) as caught:
+            verified(issuer.sign(claims, header), keys_of(issuer))
+        assert parameter_of(caught) == "signature"
