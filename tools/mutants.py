@@ -33,7 +33,6 @@ TIME_LIMIT = 90
 OWN_TESTS = {
     "algorithms": ["jwks", "id_token"],
     "profile_file": ["profile"],
-    "violations": ["authorization", "tokens"],
     "resource": ["authorization", "tokens"],
 }
 _LIBRARIES = ("pytest", "tests.conftest", "hypothesis.strategies", "httpx2", "joserfc.jws", "joserfc.jwk", "authlib.oauth2.rfc7636")
@@ -329,7 +328,8 @@ def _from_the_start(mutant: Mutant, tests: Sequence[str]) -> bool:
 
 def _pytest(arguments: Sequence[str], plugins: Sequence[object]) -> int:
     hypothesis, pytest = importlib.import_module("hypothesis"), importlib.import_module("pytest")
-    hypothesis.settings.register_profile("mutants", max_examples=25, derandomize=True, database=None, deadline=None)
+    calm: dict[str, Any] = {"deadline": None, "suppress_health_check": list(hypothesis.HealthCheck)}
+    hypothesis.settings.register_profile("mutants", max_examples=25, derandomize=True, database=None, **calm)
     hypothesis.settings.load_profile("mutants")
     quiet = ["-q", "--assert=plain", "-p", "no:cacheprovider", "--no-header", "--tb=no"]
     return int(pytest.main([*quiet, *arguments], plugins=list(plugins)))

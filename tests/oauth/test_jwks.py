@@ -344,3 +344,13 @@ def test_x09_a_token_of_long_certificates_and_many_groups_is_read_and_one_withou
         with pytest.raises(ProviderError) as caught:
             verified(issuer.sign(claims, header), keys_of(issuer))
         assert parameter_of(caught) == "signature"
+
+
+@pytest.mark.parametrize("algorithm", ["EdDSA", "Ed25519"])
+@pytest.mark.parametrize("curve", ["X25519", "Ed448", None])
+def test_f2_13_a_key_on_another_curve_is_no_choice(algorithm, curve):
+    issuer = an_issuer(algorithm)
+    other = {**keys_of(issuer)[0], "kid": "other", "crv": curve}
+
+    assert verified(issuer.sign({"a": 1}, {"kid": None}), [other, *keys_of(issuer)]) == b'{"a": 1}'
+    assert verified(issuer.sign({"a": 1}, {"kid": None}), [other]) is None
