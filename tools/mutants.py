@@ -1,9 +1,9 @@
 #!/usr/bin/env python3
 """Change the protocol code one small thing at a time, and see whether its tests notice: `python tools/mutants.py [MODULE …]`.
 
-Each mutant runs in a fork of a process that has pytest, Streamlit and the libraries loaded already, but not st_auth: first the module's own
-tests, then those of the whole client, then each change of tests/fuzz. What survives all three must stand in docs/mutants.md, by what
-it is and why nobody can tell. Not mutated: words for people (messages, hints, docstrings), types, decorators and `__all__`.
+Each mutant runs in a fork of a process that has collected the tests already: those of the module, then those of the whole client. What
+survives them must stand in docs/mutants.md, by what it is and why nobody can tell.
+Not mutated: words for people (messages, hints, docstrings), types, decorators and `__all__`.
 """
 
 import argparse
@@ -11,6 +11,7 @@ import ast
 import copy
 import importlib
 import importlib.machinery
+import inspect
 import os
 import re
 import signal
@@ -18,6 +19,8 @@ import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
+from itertools import zip_longest
 from pathlib import Path
 from types import CodeType
 from typing import Any
@@ -30,7 +33,6 @@ TIME_LIMIT = 90
 OWN_TESTS = {
     "algorithms": ["jwks", "id_token"],
     "profile_file": ["profile"],
-    "violations": ["authorization", "tokens"],
     "resource": ["authorization", "tokens"],
 }
 _LIBRARIES = ("pytest", "tests.conftest", "hypothesis.strategies", "httpx2", "joserfc.jws", "joserfc.jwk", "authlib.oauth2.rfc7636")
@@ -67,6 +69,7 @@ class Mutant:
     before: str
     after: str
     code: CodeType
+    function: str
 
     @property
     def name(self) -> str:
@@ -87,7 +90,7 @@ def mutants(module: str) -> Iterator[Mutant]:
             new = list(_changed(node, trail, mutated))[number]
             _put(mutated, trail, new)
             code = compile(ast.fix_missing_locations(mutated), str(path), "exec")
-            yield Mutant(module, _place(tree, trail), getattr(node, "lineno", 0), before, _short(new), code)
+            yield Mutant(module, _place(tree, trail), getattr(node, "lineno", 0), before, _short(new), code, _function(tree, trail))
 
 
 Trail = tuple[tuple[str, int | None], ...]
@@ -220,6 +223,19 @@ def _place(tree: ast.AST, trail: Trail) -> str:
     return ".".join(names) or "".join(assigned[:1]) or "module"
 
 
+def _function(tree: ast.AST, trail: Trail) -> str:
+    """The function or method whose body holds a change; empty where it is run when the module is loaded."""
+    names = []
+    for depth in range(1, len(trail) + 1):
+        node = _at(tree, trail[:depth])
+        if isinstance(node, ast.ClassDef):
+            names.append(node.name)
+        if isinstance(node, ast.FunctionDef):
+            inside = depth < len(trail) and trail[depth][0] == "body"
+            return ".".join([*names, node.name]) if inside else ""
+    return ""
+
+
 def _short(node: ast.AST) -> str:
     text = " ".join(ast.unparse(ast.fix_missing_locations(node)).split())
     return text if len(text) <= 100 else text[:97] + "…"
@@ -249,53 +265,115 @@ class _Finder:
         return importlib.machinery.ModuleSpec(name, loader, origin=self._path)
 
 
-def survives(module: str, code: CodeType, tests: Sequence[str]) -> bool:
-    """Run tests against a mutant in a fork; a run without end counts as noticed."""
+class Judge:
+    """A pytest plugin that collects a module's tests once and runs them for each mutant of a function, in a fork of its own."""
+
+    def __init__(self, module: str, found: Callable[[Mutant], None]) -> None:
+        self._module, self._found = module, found
+
+    def pytest_runtestloop(self, session: Any) -> bool:
+        """Run everything once without a mutant, which also warms what is made once in a process; then the mutants."""
+        if not _passes(session):
+            raise SystemExit(f"{self._module}: its tests fail without any mutant")
+        for mutant in mutants(self._module):
+            if mutant.function and _survives(partial(_patched, session, mutant)):
+                self._found(mutant)
+        return True
+
+
+def _survives(run: Callable[[], bool]) -> bool:
+    """Say whether tests pass in a fork, in silence; a run without end counts as one that fails."""
     child = os.fork()
     if child == 0:
         signal.alarm(TIME_LIMIT)
-        _run(module, code, tests)
-    _, status = os.waitpid(child, 0)
-    return status == 0
+        passed = False
+        try:
+            silence = os.open(os.devnull, os.O_WRONLY)
+            os.dup2(silence, 1)
+            os.dup2(silence, 2)
+            passed = run()
+        finally:
+            os._exit(0 if passed else 1)
+    return os.waitpid(child, 0)[1] == 0
 
 
-def _run(module: str, code: CodeType, tests: Sequence[str]) -> None:
-    result = 1
-    try:
-        silence = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(silence, 1)
-        os.dup2(silence, 2)
-        sys.meta_path.insert(0, _Finder(module, code))  # type: ignore[arg-type]  # a finder needs no more than this
-        import hypothesis
-        import pytest
-
-        hypothesis.settings.register_profile("mutants", max_examples=25, derandomize=True, database=None, deadline=None)
-        hypothesis.settings.load_profile("mutants")
-        result = pytest.main(["-x", "-q", "--assert=plain", "-p", "no:cacheprovider", "--no-header", "--tb=no", *tests])
-    finally:
-        os._exit(int(result))
+def _patched(session: Any, mutant: Mutant) -> bool:
+    """Put a mutant's code into the function that is loaded, and run the tests that were collected."""
+    owner: Any = sys.modules[f"st_auth.oauth.{mutant.module}"]
+    code = mutant.code
+    for name in mutant.function.split("."):
+        owner = vars(owner)[name]
+        code = next(one for one in code.co_consts if isinstance(one, CodeType) and one.co_name == name)
+    function = getattr(owner, "__func__", None) or getattr(owner, "fget", None) or inspect.unwrap(owner)
+    for loaded in [module for name, module in sys.modules.items() if name.startswith("st_auth.oauth.")]:
+        for kept in [value for value in vars(loaded).values() if hasattr(value, "cache_clear")]:
+            kept.cache_clear()
+    function.__code__ = code
+    return _passes(session)
 
 
-def own_tests(module: str) -> list[str]:
-    """The files of tests that are a module's own."""
+def _passes(session: Any) -> bool:
+    for item, following in zip_longest(session.items, session.items[1:]):
+        item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
+        if session.testsfailed:
+            return False
+    return True
+
+
+def _from_the_start(mutant: Mutant, tests: Sequence[str]) -> bool:
+    """Import everything with the mutant in its place, for what is computed when a module is loaded."""
+    sys.meta_path.insert(0, _Finder(mutant.module, mutant.code))  # type: ignore[arg-type]  # a finder needs no more than this
+    return _pytest(["-x", *tests], []) == 0
+
+
+def _pytest(arguments: Sequence[str], plugins: Sequence[object]) -> int:
+    hypothesis, pytest = importlib.import_module("hypothesis"), importlib.import_module("pytest")
+    calm: dict[str, Any] = {"deadline": None, "suppress_health_check": list(hypothesis.HealthCheck)}
+    hypothesis.settings.register_profile("mutants", max_examples=25, derandomize=True, database=None, **calm)
+    hypothesis.settings.load_profile("mutants")
+    quiet = ["-q", "--assert=plain", "-p", "no:cacheprovider", "--no-header", "--tb=no"]
+    return int(pytest.main([*quiet, *arguments], plugins=list(plugins)))
+
+
+def _tests(module: str) -> list[str]:
+    """The files of tests that are a module's own, then those of the whole client."""
     names = OWN_TESTS.get(module, [module])
-    return [str(ROOT / "tests" / "oauth" / f"test_{name}.py") for name in names]
+    return [*(f"tests/oauth/test_{name}.py" for name in names), "tests/test_client.py"]
 
 
-def judge(module: str) -> tuple[list[Mutant], int]:
-    """Return the mutants of a module that survive, and how many there are."""
-    stages = (
-        own_tests(module),
-        ["tests/test_client.py"],
-        ["tests/fuzz/test_provider_answers.py::test_each_change_alone_comes_out_as_its_rule_says"],
-    )
-    source = compile((ROOM / f"{module}.py").read_text("utf-8"), str(ROOM / f"{module}.py"), "exec")
-    for tests in stages:
-        if not survives(module, source, tests):
-            sys.exit(f"{module}: {tests} fail without any mutant")
+def judge(module: str) -> tuple[list[str], int]:
+    """Return the names of a module's mutants that survive, each printed when it does, and how many there are."""
+    reading, writing = os.pipe()
     everything = list(mutants(module))
-    left = [mutant for mutant in everything if all(survives(module, mutant.code, tests) for tests in stages)]
+    if os.fork() == 0:
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
+        with os.fdopen(writing, "w", buffering=1) as out:
+            judge = Judge(module, lambda mutant: print(mutant.line, mutant.name, file=out))
+            failed = _pytest(_tests(module), [judge])
+            print("done" if failed == 0 else "failed", file=out)
+        os._exit(0)
+    os.close(writing)
+    left = []
+    with os.fdopen(reading) as lines:
+        left.extend(_survivor(line.rstrip("\n")) for line in lines)
+    os.wait()
+    if left.pop() != "done":
+        sys.exit(f"{module}: its tests fail without any mutant")
+    others = [mutant for mutant in everything if not mutant.function]
+    left += [_survivor(f"{one.line} {one.name}") for one in others if _survives(partial(_from_the_start, one, _tests(module)))]
     return left, len(everything)
+
+
+def _survivor(line: str) -> str:
+    number, _, name = line.partition(" ")
+    if not name:
+        return number
+    print(f"    {' ' if name in _reasons() else '!'} line {number}: {name}", flush=True)
+    return name
+
+
+def _reasons() -> str:
+    return REASONS.read_text("utf-8") if REASONS.exists() else ""
 
 
 def main() -> int:
@@ -307,17 +385,14 @@ def main() -> int:
     sys.path.insert(0, str(ROOT))
     for library in _LIBRARIES:
         importlib.import_module(library)
-    reasons, total, survived, bare = REASONS.read_text("utf-8") if REASONS.exists() else "", 0, 0, 0
+    total, survived, bare = 0, 0, 0
     for module in chosen:
         began = time.monotonic()
         left, count = judge(module)
         total, survived = total + count, survived + len(left)
+        bare += len([name for name in left if name not in _reasons()])
         killed, seconds = count - len(left), time.monotonic() - began
         print(f"{module:15} {killed:4} of {count:4} killed  {100 * killed / max(count, 1):5.1f} %  {seconds:4.0f} s", flush=True)
-        for mutant in left:
-            known = mutant.name in reasons
-            bare += not known
-            print(f"    {' ' if known else '!'} line {mutant.line}: {mutant.name}", flush=True)
     score = 100 * (total - survived) / max(total, 1)
     print(f"{total - survived} of {total} killed: {score:.1f} %; {bare} survivors without a reason in {REASONS.relative_to(ROOT)}")
     return 1 if score < LEAST or bare else 0

@@ -228,3 +228,24 @@ def test_no_query_raises_anything_but_our_errors(query):
             judge_response(full, METADATA, PENDING, NOW)
         except StAuthError as error:
             assert error.code
+
+
+def test_a_query_of_16_kib_and_50_parameters_is_read_and_no_longer_one():
+    right = urlencode({"state": PENDING.state, "code": "c0de"})
+    longest, most = f"{right}&x={'y' * (16 * 1024 - len(right) - 3)}", right + "".join(f"&x{n}=" for n in range(48))
+
+    for query in (longest, most):
+        assert judge_response(query, METADATA, PENDING, NOW).code.reveal() == "c0de"
+    for query in (longest + "y", most + "&z="):
+        with pytest.raises(LoginRefused) as caught:
+            judge_response(query, METADATA, PENDING, NOW)
+        assert caught.value.parameter == "query"
+
+
+def test_an_attempt_may_have_begun_in_a_minute_by_another_clock():
+    query = urlencode({"state": PENDING.state, "code": "c0de"})
+
+    assert judge_response(query, METADATA, PENDING, NOW - timedelta(seconds=60)).code
+    with pytest.raises(LoginRefused) as caught:
+        judge_response(query, METADATA, PENDING, NOW - timedelta(seconds=61))
+    assert caught.value.code == "expired"

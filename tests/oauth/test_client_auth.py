@@ -97,3 +97,31 @@ def test_basic_leaves_the_form_as_it_is():
 
     assert form == FORM
     assert unquote_plus(base64.b64decode(request.headers["Authorization"].reveal().removeprefix("Basic ")).decode()) == "app:secret"
+
+
+@pytest.mark.parametrize(
+    ("configured", "offered", "way"),
+    [
+        (None, (), "basic"),
+        (None, ("client_secret_basic", "client_secret_post"), "basic"),
+        (None, ("client_secret_post",), "post"),
+        (None, ("private_key_jwt",), "basic"),
+        ("client_secret_post", ("client_secret_basic",), "post"),
+        ("client_secret_basic", ("client_secret_post",), "basic"),
+        ("none", ("client_secret_basic",), "name"),
+    ],
+)
+def test_rp04_the_configured_way_wins_then_what_the_provider_offers_then_basic(configured, offered, way):
+    metadata = replace(METADATA, token_endpoint_auth_methods_supported=offered)
+
+    form, request = sent(a_provider(token_endpoint_auth_method=configured), metadata)
+
+    assert ("Authorization" in request.headers) == (way == "basic")
+    assert form.get("client_secret") == ("secret" if way == "post" else None)
+    assert form.get("client_id") == (None if way == "basic" else "app")
+
+
+def test_rp04_a_client_without_secret_says_its_name_alone():
+    form, request = sent(a_provider(client_secret=None, token_endpoint_auth_method="client_secret_basic"))
+
+    assert (form, request.headers) == ({**FORM, "client_id": "app"}, {})

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from st_auth.errors import ProviderError
-from st_auth.oauth.id_token import Expectation, judge_claims, judge_userinfo, merged
+from st_auth.oauth.id_token import SUBJECT_LIMIT, Expectation, Identity, judge_claims, judge_refreshed_claims, judge_userinfo, merged
 from st_auth.secret import Secret
 from tests.oauth.given import NOW
 
@@ -127,6 +127,12 @@ def test_rp09_rp11_a_wrong_hash_is_refused(value):
     assert refused_for(c_hash=value) == "c_hash"
 
 
+def test_a_hash_is_compared_whole_whatever_letter_it_ends_in():
+    """Half of SHA-384 is 32 letters without padding, so that any of the 64 may come last."""
+    for token in map(str, range(400)):
+        assert judge(expectation(algorithm="ES384", access_token=Secret(token)), at_hash=half_hash(token, "sha384"))
+
+
 def test_without_a_code_c_hash_says_nothing():
     assert judge(expectation(code=None), c_hash="x")
 
@@ -136,6 +142,7 @@ def test_x25_a_max_age_that_was_asked_for_is_held():
 
     assert judge(asked, auth_time=AT - 300)
     assert judge(asked, auth_time=AT - 360)
+    assert judge(asked, auth_time=AT + 60)
     assert refused_for(asked, auth_time=AT - 361) == "auth_time"
     assert refused_for(asked, auth_time=AT + 61) == "auth_time"
     assert refused_for(asked) == "auth_time"
@@ -212,6 +219,74 @@ def test_rp32_userinfo_adds_claims_and_replaces_none():
 )
 def test_rp32_userinfo_says_nothing_about_the_protocol(name):
     assert merged({"name": "Ana"}, {name: "x", "email": "ana@example.com"}) == {"name": "Ana", "email": "ana@example.com"}
+
+
+def test_a_subject_of_255_characters_is_the_longest():
+    assert judge(sub="a" * SUBJECT_LIMIT)["sub"] == "a" * 255
+    assert judge(sub="a")["sub"] == "a"
+
+
+WHO = Identity("https://issuer.example", "app", "ana", AT - 5)
+
+
+def refreshed(who=WHO, **changes):
+    claims = {name: value for name, value in {**CLAIMS, "auth_time": AT - 5, **changes}.items() if value is not ...}
+    return judge_refreshed_claims(json.dumps(claims).encode(), who, access_token=Secret("acc3ss"), algorithm="RS256", now=NOW)
+
+
+def refreshed_is_refused_for(who=WHO, **changes):
+    with pytest.raises(ProviderError) as caught:
+        refreshed(who, **changes)
+    assert caught.value.code == "protocol_violation"
+    return caught.value.parameter
+
+
+def test_rp27_claims_that_come_with_a_refresh_are_taken_in_their_order_without_those_of_others():
+    names = {"_claim_names": {"x": "s"}, "_claim_sources": {"s": {}}}
+
+    assert list(refreshed(name="Ana", **names)) == [*CLAIMS, "auth_time", "name"]
+
+
+@pytest.mark.parametrize("iss", ["https://issuer.example/", "https://other.example", "", ..., None, 5])
+def test_rp28_a_refresh_that_brings_an_id_token_of_another_issuer_is_refused(iss):
+    assert refreshed_is_refused_for(iss=iss) == "iss"
+
+
+@pytest.mark.parametrize("sub", ["bob", "Ana", "ana ", "", ..., None, 5])
+def test_rp29_a_refresh_that_brings_an_id_token_about_somebody_else_is_refused(sub):
+    assert refreshed_is_refused_for(sub=sub) == "sub"
+
+
+@pytest.mark.parametrize(
+    ("changes", "parameter"),
+    [
+        ({"aud": "other"}, "aud"),
+        ({"aud": ["app", "other"]}, "azp"),
+        ({"exp": AT - 60}, "exp"),
+        ({"iat": AT - 661}, "iat"),
+        ({"nbf": AT + 61}, "nbf"),
+        ({"at_hash": half_hash("another")}, "at_hash"),
+    ],
+)
+def test_a_refreshed_id_token_is_held_to_audience_time_and_access_token_like_any_other(changes, parameter):
+    assert refreshed_is_refused_for(**changes) == parameter
+
+
+def test_a_refreshed_id_token_needs_no_nonce_and_may_be_ten_minutes_old():
+    assert refreshed(nonce=..., iat=AT - 660)
+    assert refreshed(nonce="another", at_hash=half_hash("acc3ss"))
+
+
+@pytest.mark.parametrize("auth_time", [AT - 6, 0, str(AT - 5)])
+def test_a_refreshed_id_token_tells_of_the_same_login(auth_time):
+    assert refreshed_is_refused_for(auth_time=auth_time) == "auth_time"
+
+
+def test_the_time_of_the_login_is_compared_only_where_both_tell_one():
+    assert refreshed(auth_time=...)
+    assert refreshed(auth_time=None)
+    assert refreshed(Identity("https://issuer.example", "app", "ana"), auth_time=5)
+    assert refreshed(Identity("https://issuer.example", "app", "ana", 0), auth_time=0)
 
 
 ANYTHING = (

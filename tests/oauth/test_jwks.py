@@ -2,12 +2,14 @@ import base64
 import json
 
 import pytest
+from cryptography.hazmat.primitives.asymmetric import padding, rsa
+from cryptography.hazmat.primitives.hashes import SHA256
 from hypothesis import given, strategies as st
 from joserfc.jwk import ECKey
 
 from st_auth.errors import ProviderError
 from st_auth.oauth.algorithms import ALGORITHMS, KEY_TYPES
-from st_auth.oauth.jwks import judge_jwks, parse_jws, verified_payload
+from st_auth.oauth.jwks import _Registry, _require_sound_modulus, judge_jwks, parse_jws, verified_payload
 from st_auth.testing.fake_issuer import FakeIssuer
 
 
@@ -266,3 +268,89 @@ def test_no_key_set_raises_anything_but_our_errors(keys, algorithm):
         assert verified(forged({"alg": algorithm}), [{**k, "kty": KEY_TYPES[algorithm]} for k in keys if isinstance(k, dict)]) is None
     except ProviderError as error:
         assert error.code == "protocol_violation"
+
+
+def unpadded(value):
+    return base64.urlsafe_b64encode(value).rstrip(b"=").decode()
+
+
+@pytest.mark.filterwarnings("ignore:.*key.*")
+def test_x10_a_signature_by_an_rsa_key_that_is_too_short_is_refused_though_it_fits():
+    key = rsa.generate_private_key(65537, 1024)
+    signed = ".".join(unpadded(part) for part in (b'{"alg":"RS256","kid":"k"}', b"{}"))
+    token = f"{signed}.{unpadded(key.sign(signed.encode(), padding.PKCS1v15(), SHA256()))}"
+    numbers = key.public_key().public_numbers()
+    jwk = {"kty": "RSA", "kid": "k", "n": unpadded(numbers.n.to_bytes(128)), "e": "AQAB"}
+
+    with pytest.raises(ProviderError) as caught:
+        verified(token, [jwk])
+
+    assert parameter_of(caught) == "signature"
+
+
+@pytest.mark.parametrize(("bits", "is_sound"), [(2047, False), (2048, True), (8192, True), (8193, False)])
+def test_an_rsa_modulus_has_2048_to_8192_bits(bits, is_sound):
+    n = 1 << (bits - 1) | 1
+    key = {"kty": "RSA", "n": unpadded(n.to_bytes(-(-bits // 8)))}
+
+    if is_sound:
+        _require_sound_modulus(key)
+    else:
+        with pytest.raises(ValueError, match="RSA modulus"):
+            _require_sound_modulus(key)
+    _require_sound_modulus({**key, "kty": "EC"})
+
+
+@pytest.mark.parametrize("stray", ["!", "%", "\n", "="])
+def test_a_header_with_a_letter_that_is_no_base64url_is_refused(stray):
+    head, claims, signature = an_issuer("ES256").sign({"a": 1}).split(".")
+
+    with pytest.raises(ProviderError) as caught:
+        parse_jws(f"{head[:8]}{stray}{head[8:]}.{claims}.{signature}", ALGORITHMS)
+
+    assert parameter_of(caught) == "jwt.header"
+
+
+def test_header_members_that_nobody_knows_are_ignored():
+    issuer = an_issuer("ES256")
+
+    assert verified(issuer.sign({"a": 1}, {"x_": {"y": [1]}, "jku": "http://127.0.0.1/"}), keys_of(issuer)) == b'{"a": 1}'
+
+
+def test_a_hundred_keys_are_read_and_one_more_is_refused():
+    junk = [{"kty": "EC", "kid": str(number)} for number in range(101)]
+
+    assert len(judge_jwks({"keys": junk[:100]})) == 100
+    with pytest.raises(ProviderError) as caught:
+        judge_jwks({"keys": junk})
+    assert parameter_of(caught) == "jwks.keys"
+
+
+@pytest.mark.parametrize("name", "d p q dp dq qi oth k priv".split())  # noqa: SIM905  # one line says it
+def test_a_key_that_shows_any_private_part_is_not_used(name):
+    assert judge_jwks({"keys": [{"kty": "RSA", "n": "AQAB", "e": "AQAB", name: "AA"}]}) == ()
+
+
+@pytest.mark.parametrize(("part", "longest"), [("header", 16 * 1024), ("payload", 64 * 1024), ("signature", 2 * 1024)])
+def test_each_part_of_a_token_has_a_longest_length(part, longest):
+    assert getattr(_Registry, f"max_{part}_length") == longest
+
+
+def test_x09_a_token_of_long_certificates_and_many_groups_is_read_and_one_without_end_is_not():
+    issuer = an_issuer("ES256")
+
+    assert verified(issuer.sign({"groups": "x" * 45_000}, {"x5c": ["x" * 11_000]}), keys_of(issuer))
+    for claims, header in (({"groups": "x" * 66_000}, {}), ({}, {"x5c": ["x" * 17_000]})):
+        with pytest.raises(ProviderError) as caught:
+            verified(issuer.sign(claims, header), keys_of(issuer))
+        assert parameter_of(caught) == "signature"
+
+
+@pytest.mark.parametrize("algorithm", ["EdDSA", "Ed25519"])
+@pytest.mark.parametrize("curve", ["X25519", "Ed448", None])
+def test_f2_13_a_key_on_another_curve_is_no_choice(algorithm, curve):
+    issuer = an_issuer(algorithm)
+    other = {**keys_of(issuer)[0], "kid": "other", "crv": curve}
+
+    assert verified(issuer.sign({"a": 1}, {"kid": None}), [other, *keys_of(issuer)]) == b'{"a": 1}'
+    assert verified(issuer.sign({"a": 1}, {"kid": None}), [other]) is None

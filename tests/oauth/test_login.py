@@ -87,3 +87,9 @@ def test_any_claims_make_a_login(claims):
     one = login(claims)
 
     assert all(isinstance(value, str) for value in (one.name, one.email, one.sid, *one.groups))
+
+
+def test_name_and_email_may_have_other_names_at_the_provider():
+    one = login({"title": "Ana", "mail": "a@example.com", "name": "x", "email": "y"}, claims={"name": "title", "email": "mail"})
+
+    assert (one.name, one.email) == ("Ana", "a@example.com")

@@ -249,6 +249,24 @@ def test_a_form_that_is_none_is_refused_before_anything_else(second):
     assert caught.value.parameter in ("jwt", "jwt.claims")
 
 
+def test_who_it_is_from_is_what_its_claims_say(issuer):
+    assert (addressed(issuer.logout_token("ana")).issuer, addressed(issuer.logout_token("ana")).audience) == (ISSUER, ("app",))
+
+
+@pytest.mark.parametrize("stray", ["!", "%", "=", "é", " "])
+def test_claims_with_a_letter_that_is_no_base64url_are_not_read(issuer, stray):
+    head, claims, signature = issuer.logout_token("ana").split(".")
+
+    with pytest.raises(ProviderError) as caught:
+        addressed(f"{head}.{claims[:8]}{stray}{claims[8:]}.{signature}")
+
+    assert caught.value.parameter == "jwt.claims"
+
+
+def test_the_event_is_the_one_of_the_specification():
+    assert EVENT == "http://schemas.openid.net/event/backchannel-logout"  # Back-Channel Logout 1.0 section 2.4
+
+
 def test_a_client_knows_whose_words_it_may_judge(issuer):
     exact, by_address = a_client(issuer, issuer=ISSUER), a_client(issuer, issuer=None)
 

@@ -66,6 +66,7 @@ def test_optional_endpoints_and_methods_are_read():
         "http://issuer.example",
         None,
         "https://issuer.example?x",
+        "https://issuer.example/?",
         5,
     ],
 )

@@ -70,6 +70,11 @@ def test_par03_an_answer_with_a_number_and_its_lifetime_is_taken(status, lifetim
     assert judge_pushed(status, {"request_uri": URI, "expires_in": lifetime}) == URI
 
 
+@pytest.mark.parametrize("uri", ["x", "!", "~", "x" * 2048])
+def test_par03_a_number_may_be_of_any_printable_letters_up_to_its_limit(uri):
+    assert judge_pushed(201, {"request_uri": uri, "expires_in": 60}) == uri
+
+
 @pytest.mark.parametrize("uri", [None, "", 5, ["x"], "a b", "a\nb", "ä", "x" * 2049])
 def test_par03_a_number_that_is_none_is_refused(uri):
     with pytest.raises(ProviderError) as caught:

@@ -62,6 +62,10 @@ def test_a_whole_surrogate_pair_is_a_character():
     assert parse_object('{"a": "\\ud83d\\ude00"}') == {"a": "😀"}
 
 
+def test_numbers_are_what_they_say():
+    assert parse_object('{"a": 2.5, "b": -1e3, "c": 7, "d": 1e308}') == {"a": 2.5, "b": -1000.0, "c": 7, "d": 1e308}
+
+
 @given(st.one_of(st.text(), st.binary()))
 def test_no_input_raises_anything_but_value_error(text):
     try:

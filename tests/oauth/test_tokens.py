@@ -7,7 +7,7 @@ from hypothesis import given, strategies as st
 
 from st_auth.errors import LoginRefused, ProviderError
 from st_auth.oauth.authorization import Grant
-from st_auth.oauth.tokens import code_request, judge_token_response
+from st_auth.oauth.tokens import code_request, judge_refresh_response, judge_token_response, refresh_request, refusal, revocation_request
 from st_auth.secret import Secret
 from tests.oauth.given import METADATA, NOW, a_provider
 
@@ -155,6 +155,58 @@ def test_x16_x14_a_token_that_is_not_fit_for_a_header_is_refused(name, value):
 
     assert caught.value.parameter == name
     assert "X: y" not in str(caught.value)
+
+
+@pytest.mark.parametrize(("name", "longest"), [("access_token", 16 * 1024), ("refresh_token", 16 * 1024), ("id_token", 64 * 1024)])
+def test_x16_a_token_has_a_longest_length_and_any_printable_letter(name, longest):
+    assert getattr(judge(**{name: "!~" + "x" * (longest - 2)}), name).reveal()[:2] == "!~"
+    with pytest.raises(ProviderError) as caught:
+        judge(**{name: "x" * (longest + 1)})
+    assert caught.value.parameter == name
+
+
+def test_x14_a_lifetime_of_ten_years_is_the_longest():
+    assert judge(expires_in=10 * 366 * 86_400).expires_at == NOW + timedelta(days=3660)
+    assert judge(expires_in=10 * 366 * 86_400 + 1).expires_at is None
+    assert judge(expires_in=0.5).expires_at == NOW + timedelta(seconds=0.5)
+
+
+def test_rp27_a_refresh_asks_with_the_refresh_token_for_the_same_resources():
+    pairs = refresh_request(Secret("r1"), a_provider(client_secret=None, resource=("urn:snowflake",)), METADATA, NOW).pairs()
+
+    assert pairs == [("grant_type", "refresh_token"), ("refresh_token", "r1"), ("resource", "urn:snowflake"), ("client_id", "app")]
+
+
+def test_a_revocation_names_the_token_and_its_kind():
+    pairs = revocation_request(Secret("r1"), "refresh_token", a_provider(client_secret=None), METADATA, NOW).pairs()
+
+    assert pairs == [("token", "r1"), ("token_type_hint", "refresh_token"), ("client_id", "app")]
+
+
+def test_a_refresh_keeps_what_its_answer_does_not_bring():
+    before = judge(refresh_token="r1", id_token="a.b.c", scope="openid email")
+
+    kept = judge_refresh_response(200, {"access_token": "new", "token_type": "Bearer"}, before, NOW)
+    brought = judge_refresh_response(
+        200, {"access_token": "new", "token_type": "Bearer", "refresh_token": "r2", "id_token": "d.e.f", "scope": "x"}, before, NOW
+    )
+
+    assert (kept.access_token, kept.refresh_token, kept.id_token) == (Secret("new"), Secret("r1"), Secret("a.b.c"))
+    assert kept.scope == ("openid", "email")
+    assert (brought.refresh_token, brought.id_token, brought.scope) == (Secret("r2"), Secret("d.e.f"), ("x",))
+
+
+def test_a_refusal_has_the_providers_words_made_printable():
+    error = refusal("No.", {"error": "invalid_client", "error_description": 'a"b\n'})
+
+    assert (str(error), error.code, error.error, error.description) == ("No.", "request_refused", "invalid_client", "ab")
+    assert "client_id" in error.hint
+
+
+def test_the_margin_is_a_tenth_of_the_lifetime_and_at_most_a_minute():
+    assert judge(expires_in=100).margin == timedelta(seconds=10)
+    assert judge(expires_in=601).margin == timedelta(seconds=60)
+    assert judge(expires_in=None).margin == timedelta(seconds=60)
 
 
 @pytest.mark.parametrize("name", ["access_token", "id_token"])

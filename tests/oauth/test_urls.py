@@ -1,7 +1,7 @@
 import pytest
 from hypothesis import given, strategies as st
 
-from st_auth.oauth.urls import discovery_url, is_absolute_uri, is_loopback, is_secure, with_query
+from st_auth.oauth.urls import discovery_url, host_of, is_absolute_uri, is_loopback, is_secure, with_query
 
 
 @pytest.mark.parametrize(
@@ -79,3 +79,38 @@ def test_res01_anything_else_is_not(uri):
 
 def test_a_query_goes_behind_the_one_that_is_there_and_names_may_come_again():
     assert with_query("https://a/x?t=1&e=", [("r", "urn:ä&b"), ("r", "2")]) == "https://a/x?t=1&e=&r=urn%3A%C3%A4%26b&r=2"
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "https://issuer.example/a b",
+        "https://issuer.example\\@evil.example",
+        "https://issuer.example/\\",
+        "https://[::1",
+        "https://a:99999/",
+    ],
+)
+def test_x18_an_address_with_a_space_a_backslash_or_no_sense_is_not_secure(url):
+    assert is_secure(url) is False
+
+
+@pytest.mark.parametrize(
+    "host", ["localhost", "LOCALHOST.", "app.localhost", "app.localhost.", "127.0.0.1", "127.9.9.9", "::1", "[::1]", "::ffff:127.0.0.1"]
+)
+def test_this_machine_has_many_names(host):
+    assert is_loopback(host)
+
+
+@pytest.mark.parametrize(
+    "host", ["", "localhost.example", "localhostx", "127.0.0.1.example", "128.0.0.1", "::2", "::ffff:128.0.0.1", "[::2]", "x::1"]
+)
+def test_other_machines_are_not_this_one(host):
+    assert not is_loopback(host)
+
+
+@pytest.mark.parametrize(
+    ("url", "host"), [("https://a.example:8443/x", "a.example"), ("https://[::1]/", "::1"), ("/x", ""), ("", ""), ("https://[::1", "")]
+)
+def test_the_host_of_an_address_is_its_name_alone(url, host):
+    assert host_of(url) == host
