@@ -201,5 +201,5 @@ def judge_userinfo(claims: Mapping[str, Any], subject: str) -> dict[str, Any]:
 
 def merged(id_token: Mapping[str, Any], userinfo: Mapping[str, Any]) -> dict[str, Any]:
     """Return the ID token's claims and what userinfo adds to them; it replaces none and says nothing about the protocol."""
-    added = {name: value for name, value in userinfo.items() if name not in id_token and name not in _PROTOCOL}
+    added = {name: value for name, value in userinfo.items() if not (name in id_token or name in _PROTOCOL or name in _NEVER_KEPT)}
     return {**id_token, **added}

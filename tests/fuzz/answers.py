@@ -21,10 +21,17 @@ if TYPE_CHECKING:
 AT = int(NOW.timestamp())
 ISSUER = "https://issuer.example"
 CLIENT_ID = "app"
+ACCESS_TOKEN = "urn:ietf:params:oauth:token-type:access_token"
 USED_REFRESH_TOKEN = "refresh-token-of-before"
+SUBJECT_TOKEN = "access-token-to-exchange"
+TENANT, SECOND_TENANT, OTHER_TENANT = (f"8eaef023-2b34-4da1-9baa-8bc8c9d6a49{n}" for n in "abc")  # two are let in, one is not
 EVENT = "http://schemas.openid.net/event/backchannel-logout"
-LOGINS = ("plain", "by_url", "pushed", "keyed", "strong", "signed", "no_openid")
-KINDS = (*LOGINS, "refresh", "logout", "revoke")
+LOGINS = ("plain", "by_url", "pushed", "keyed", "strong", "signed", "no_openid", "tenants")
+BARE_LOGINS = ("people", "named")  # plain OAuth 2.0: userinfo says who it is, or the token response itself
+BARE = (*BARE_LOGINS, "people_again")
+EXCHANGES = ("exchange", "on_behalf")
+DISCOVERED = (*LOGINS, "refresh", "logout", "revoke", *EXCHANGES)  # those whose provider publishes metadata
+KINDS = (*DISCOVERED, *BARE)
 
 
 def base64url(value: bytes) -> bytes:
@@ -68,6 +75,16 @@ class Doc:
 
     def text(self) -> bytes:
         text = json.dumps(self.members, default=str).encode()
+        for rewrite in self.rewrites:
+            text = rewrite(text)
+        return text
+
+
+class ListDoc(Doc):
+    """A JSON list, as GitHub's API has one of addresses: its entries are the one member `entries`."""
+
+    def text(self) -> bytes:
+        text = json.dumps(self.members["entries"], default=str).encode()
         for rewrite in self.rewrites:
             text = rewrite(text)
         return text
@@ -125,9 +142,10 @@ class Reply:
 
 
 class Case:
-    """What a provider answers in one login, refresh, logout or revocation of this `kind`. Valid, until a change comes.
+    """What a provider answers in one login, refresh, exchange, logout or revocation of this `kind`. Valid, until a change comes.
 
-    The person is ana; `bob_` has what belongs to another login, of bob, at the same time.
+    The person is ana; `bob_` has what belongs to another login, of bob, at the same time. `issuer`, `subject`, `email` and
+    `scope` are what must come out where all is believed.
     """
 
     def __init__(self, kind: str, rng: Random, keys: Keys) -> None:
@@ -135,14 +153,19 @@ class Case:
         self.signer = keys.ed if rng.random() < 0.7 else keys.ec
         self.state, self.nonce, self.code, self.access, self.refresh = (base64url(rng.randbytes(24)).decode() for _ in range(5))
         self.bob_state, self.bob_nonce, self.bob_code, self.bob_access = (base64url(rng.randbytes(24)).decode() for _ in range(4))
+        self.published = f"{ISSUER}/{{tenantid}}/v2.0" if kind == "tenants" else ISSUER
+        self.issuer = self.published.replace("{tenantid}", TENANT)
+        self.subject = "7001" if kind in ("people", "people_again") else "ana"
+        self.tenant, self.scope = TENANT, {"read:user", "user:email"}
+        self.email: tuple[str, bool | None] = ("ana@example.com", True)
         self.delay = timedelta(0)
         self.pending: dict[str, Any] = {}
         self.http: dict[str, Callable[[Reply], None]] = {}
-        self.metadata, self.jwks, self.later_jwks = self._metadata(), keys.jwks(), None
+        self.metadata, self.jwks, self.later_jwks = self._metadata(), self._jwks(), None
         self.pushed = Doc(request_uri=f"urn:ietf:params:oauth:request_uri:{self.bob_nonce}", expires_in=60)
-        self.query = [("code", self.code), ("state", self.state), ("iss", ISSUER)]
+        self.query = [("code", self.code), ("state", self.state), ("iss", self.published)]
         self.query_rewrites: list[Callable[[str], str]] = []
-        self.userinfo = Doc(sub="ana", name="Ana Ünal 😀", email="ana@example.com", email_verified=True, groups=["analysts"])
+        self.userinfo, self.emails = self._userinfo(), self._emails()
         typ = "logout+jwt" if kind == "logout" else "JWT"
         header = Doc(alg=self.signer.algorithm, typ=typ, kid=self.signer.kid)
         self.jwt = Jwt(header, self._logout_claims() if kind == "logout" else self._claims(), self.signer)
@@ -150,8 +173,7 @@ class Case:
         if kind == "signed":
             self.userinfo.members |= {"iss": ISSUER, "aud": CLIENT_ID}
             self.userinfo_jwt = Jwt(Doc(alg=self.signer.algorithm, kid=self.signer.kid), self.userinfo, self.signer)
-        self.token = Doc(access_token=self.access, token_type="Bearer", expires_in=3600, refresh_token=self.refresh, scope="openid email")
-        self.token.members["id_token"] = self.jwt
+        self.token = self._token()
 
     def doc(self, name: str) -> Doc:
         if name == "uheader":
@@ -185,12 +207,41 @@ class Case:
             self.bob_nonce,
             "s3cret-of-app",
             USED_REFRESH_TOKEN,
+            SUBJECT_TOKEN,
         ]
+
+    def _userinfo(self) -> Doc:
+        if self.kind in ("people", "people_again"):
+            return Doc(id=7001, login="ana", name="Ana Ünal 😀", email=None, two_factor_authentication=True)
+        return Doc(sub="ana", name="Ana Ünal 😀", email="ana@example.com", email_verified=True, groups=["analysts"])
+
+    def _emails(self) -> ListDoc:
+        others = [{"email": "old@example.com", "primary": False, "verified": True, "visibility": None}]
+        return ListDoc(entries=[*others, {"email": "ana@example.com", "primary": True, "verified": True, "visibility": "public"}])
+
+    def _jwks(self) -> Doc:
+        doc = self.keys.jwks()
+        if self.kind == "tenants":
+            for key in doc.members["keys"]:
+                key["issuer"] = self.published
+        return doc
+
+    def _token(self) -> Doc:
+        doc = Doc(access_token=self.access, token_type="Bearer", expires_in=3600, refresh_token=self.refresh, scope="openid email")
+        if self.kind in ("people", "people_again"):
+            doc.members["scope"] = "read:user,user:email"
+        elif self.kind == "named":
+            doc.members |= {"username": "ana", "user_first_name": "Ana"}
+        elif self.kind in EXCHANGES:
+            doc = Doc(access_token=self.access, issued_token_type=ACCESS_TOKEN, token_type="Bearer", expires_in=60, scope="read write")
+        else:
+            doc.members["id_token"] = self.jwt
+        return doc
 
     def _metadata(self) -> Doc:
         endpoints = {name: f"{ISSUER}/{path}" for name, path in ENDPOINTS.items()}
         doc = Doc(
-            issuer=ISSUER,
+            issuer=self.published,
             **endpoints,
             response_types_supported=["code"],
             token_endpoint_auth_methods_supported=["client_secret_basic"],
@@ -202,9 +253,11 @@ class Case:
         return doc
 
     def _claims(self) -> Doc:
-        claims: dict[str, Any] = {"iss": ISSUER, "sub": "ana", "aud": CLIENT_ID, "exp": AT + 300, "iat": AT, "auth_time": AT - 5}
+        claims: dict[str, Any] = {"iss": self.issuer, "sub": "ana", "aud": CLIENT_ID, "exp": AT + 300, "iat": AT, "auth_time": AT - 5}
         if self.kind != "refresh":
             claims |= {"nonce": self.nonce, "c_hash": self.signer.half_hash(self.code)}
+        if self.kind == "tenants":
+            claims["tid"] = TENANT
         claims |= {"at_hash": self.signer.half_hash(self.access), "sid": "s1", "acr": "gold"}
         return Doc(**claims, name="Ana Ünal 😀")
 
@@ -225,4 +278,8 @@ ENDPOINTS = {
     "userinfo_endpoint": "userinfo",
     "end_session_endpoint": "logout",
     "revocation_endpoint": "revoke",
+}
+PLAIN_ENDPOINTS = {
+    **{name: f"{ISSUER}/{ENDPOINTS[name]}" for name in ("authorization_endpoint", "token_endpoint", "userinfo_endpoint")},
+    "emails_endpoint": f"{ISSUER}/emails",
 }

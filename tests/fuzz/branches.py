@@ -12,10 +12,12 @@ PACKAGE = Path(st_auth.__file__).parent
 JUDGES = (
     *("oauth/authorization.py", "oauth/client_auth.py", "oauth/id_token.py", "oauth/jwks.py", "oauth/logout_token.py", "oauth/metadata.py"),
     *("oauth/pushed.py", "oauth/strict_json.py", "oauth/tokens.py", "client.py", "http.py"),
+    *("oauth/dialect.py", "oauth/exchange.py", "oauth/plain.py", "oauth/tenants.py"),
 )
 NOT_REACHED = {
     ("oauth/jwks.py", "_require_sound_modulus"): "its ValueError becomes None in `_verify`, and a refusal for the signature",
     ("client.py", "refresh"): "asks without a refresh token: a mistake of the caller, not an answer",
+    ("client.py", "_require_provable"): "asks a provider without OpenID for what it cannot prove: a mistake of the caller, not an answer",
 }
 _MAKERS = {"LoginRefused", "ProviderError", "Unavailable", "refusal"}
 

@@ -8,18 +8,44 @@ from functools import partial
 
 import httpx2
 
-from tests.fuzz.answers import CLIENT_ID, ISSUER, KINDS, LOGINS, USED_REFRESH_TOKEN, Case, Reply
+from tests.fuzz.answers import (
+    BARE,
+    BARE_LOGINS,
+    CLIENT_ID,
+    DISCOVERED,
+    EXCHANGES,
+    ISSUER,
+    LOGINS,
+    SUBJECT_TOKEN,
+    USED_REFRESH_TOKEN,
+    Case,
+    Reply,
+)
 from tests.fuzz.changes import NEVER, NO_TEXT, Bend, Change, bent_text, member, rename, some_json, some_text, text_changes
+from tests.fuzz.dialects import dialect_changes
 from tests.fuzz.signed import signed_changes
 
 SIGNED = (*LOGINS, "refresh", "logout")
 TOKENS = (*LOGINS, "refresh")
+RETURNS = (*LOGINS, *BARE_LOGINS)
+ASKED = (*TOKENS, *BARE, *EXCHANGES)
 ISS_FLAG = "authorization_response_iss_parameter_supported"
 
 
 def every_change() -> list[Change]:
     """Return the whole catalogue, in an order that is always the same."""
-    return [*_metadata(), *_jwks(), *_pushed(), *_response(), *_response_errors(), *_token(), *_userinfo(), *signed_changes(), *_http()]
+    return [
+        *_metadata(),
+        *_jwks(),
+        *_pushed(),
+        *_response(),
+        *_response_errors(),
+        *_token(),
+        *_userinfo(),
+        *signed_changes(),
+        *dialect_changes(),
+        *_http(),
+    ]
 
 
 # -- metadata (RFC 8414, OpenID Connect Discovery 1.0) -------------------------------------------------------------------
@@ -48,7 +74,7 @@ _NO_ENDPOINT: dict[str, object] = {
 
 
 def _metadata() -> Iterator[Change]:
-    yield from text_changes("metadata", KINDS)
+    yield from text_changes("metadata", DISCOVERED)
     yield from member("metadata", "issuer", "refused", {**NEVER, **bent_text(lambda _: ISSUER)})
     others: dict[str, object] = {
         "of another": "https://evil.example",
@@ -58,7 +84,7 @@ def _metadata() -> Iterator[Change]:
         "with a port": f"{ISSUER}:443",
         "with a user": "https://x@issuer.example",
     }
-    yield from member("metadata", "issuer", "refused", others, tuple(kind for kind in KINDS if kind not in ("logout", "revoke")))
+    yield from member("metadata", "issuer", "refused", others, tuple(kind for kind in DISCOVERED if kind not in ("logout", "revoke")))
     for name in ("authorization_endpoint", "token_endpoint", "jwks_uri"):
         yield from member("metadata", name, "refused", {**_NO_ENDPOINT, "gone": ..., "null": None})
         yield Change(f"metadata.{name} misspelt", (f"metadata.{name}",), "refused", rename("metadata", name, name.upper()))
@@ -243,34 +269,36 @@ def _response() -> Iterator[Change]:
     for name, values, also in (("state", states, ()), ("iss", issuers, flagged), ("code", codes, ())):
         for label, value in values.items():
             if label not in ("as an object", "in a list in a list"):
-                yield Change(
-                    f"query.{name} {label}", (f"query.{name}", *also), "refused", partial(_with_pair, name=name, value=value), LOGINS
-                )
-        yield Change(f"query.{name} twice", ("query",), "refused", partial(_repeat, name=name), LOGINS)
+                kinds = LOGINS if (name, label) == ("iss", "gone") else RETURNS
+                bend: Bend = partial(_with_pair, name=name, value=value)
+                yield Change(f"query.{name} {label}", (f"query.{name}", *also), "refused", bend, kinds)
+        yield Change(f"query.{name} twice", ("query",), "refused", partial(_repeat, name=name), RETURNS)
+    silent = partial(_with_pair, name="iss", value=...)
+    yield Change("query.iss gone, which nobody promised", ("query.iss",), "valid", silent, BARE_LOGINS)
     for label, rewrite in _NO_QUERY.items():
         bend = partial(lambda case, rewrite: case.query_rewrites.append(rewrite), rewrite=rewrite)
-        yield Change(f"query {label}", ("query", *flagged), "refused", bend, LOGINS)
+        yield Change(f"query {label}", ("query", *flagged), "refused", bend, RETURNS)
     yield Change("query cut", ("query", *flagged), "refused", _cut_query, LOGINS)
     for extra in ("&x=%ff%fe", "&%c0%af=", "".join(f"&x{n}=" for n in range(60))):
         bend = partial(_append_to_query, extra=extra)
-        yield Change(f"query with {extra[:9]}", ("query.undecodable", "query", *flagged), "refused", bend, LOGINS)
-    yield Change("query in another order", ("query",), "valid", lambda case: case.rng.shuffle(case.query), LOGINS)
+        yield Change(f"query with {extra[:9]}", ("query.undecodable", "query", *flagged), "refused", bend, RETURNS)
+    yield Change("query in another order", ("query",), "valid", lambda case: case.rng.shuffle(case.query), RETURNS)
     for pair in (("session_state", "a.b"), ("scope", "openid"), ("x", "\u00e9 &="), ("", ""), ("x" * 100, "y" * 5000)):
-        yield Change(f"query has {pair[0][:9]} too", ("query.extra",), "valid", partial(_add_pair, pair=pair), LOGINS)
+        yield Change(f"query has {pair[0][:9]} too", ("query.extra",), "valid", partial(_add_pair, pair=pair), RETURNS)
 
 
 def _response_errors() -> Iterator[Change]:
     for error in (*_ERRORS, *_LATER, *_LATER, "", "x" * 500, '"\\<script>'):
-        yield Change(f"query has error {error[:20]}", ("query.error", "query.code"), "refused", partial(_as_error, error=error), LOGINS)
+        yield Change(f"query has error {error[:20]}", ("query.error", "query.code"), "refused", partial(_as_error, error=error), RETURNS)
         if error:
             beside = partial(_add_pair, pair=("error", error))
-            yield Change(f"query has code and error {error[:20]}", ("query.beside", "query.code"), "refused", beside, LOGINS)
+            yield Change(f"query has code and error {error[:20]}", ("query.beside", "query.code"), "refused", beside, RETURNS)
     for seconds in (601, 700, 86_400, 10**9, -61, -3600):
-        yield Change(f"answered after {seconds} s", ("time",), "refused", partial(_delayed, seconds=seconds), LOGINS)
+        yield Change(f"answered after {seconds} s", ("time",), "refused", partial(_delayed, seconds=seconds), RETURNS)
     for seconds in (1, 300, 599, -59):
-        yield Change(f"answered after {seconds} s", ("time",), "valid", partial(_delayed, seconds=seconds), LOGINS)
+        yield Change(f"answered after {seconds} s", ("time",), "valid", partial(_delayed, seconds=seconds), RETURNS)
     for name, value in (("provider", "other"), ("issuer", "https://other.example"), ("issuer", f"{ISSUER}/")):
-        yield Change(f"begun at another {name}", ("pending",), "refused", partial(_begun_elsewhere, name=name, value=value), LOGINS)
+        yield Change(f"begun at another {name}", ("pending",), "refused", partial(_begun_elsewhere, name=name, value=value), RETURNS)
 
 
 _ERRORS = (
@@ -334,7 +362,7 @@ def _begun_elsewhere(case: Case, name: str, value: str) -> None:
 
 
 def _token() -> Iterator[Change]:
-    yield from text_changes("token", TOKENS)
+    yield from text_changes("token", ASKED)
     spoilt = {
         "with a space": "a b",
         "with other letters": "\u00e9",
@@ -344,21 +372,24 @@ def _token() -> Iterator[Change]:
     }
     others = {"of another login": lambda c: c.bob_access}
     at = ("claims.at_hash",)
-    yield from member("token", "access_token", "refused", {**NEVER, **spoilt, **others}, TOKENS, at)
+    yield from member("token", "access_token", "refused", {**NEVER, **spoilt}, ASKED, at)
+    yield from member("token", "access_token", "refused", others, (*TOKENS, "people"), at)
     absent = {"gone": ..., "null": None, "empty": ""}
-    yield from member("token", "access_token", "refused", absent, TOKENS, at, group="absent")
-    yield Change("token.access_token misspelt", ("token.access_token",), "refused", rename("token", "access_token", "accessToken"), TOKENS)
+    yield from member("token", "access_token", "refused", absent, ASKED, at, group="absent")
+    yield Change("token.access_token misspelt", ("token.access_token",), "refused", rename("token", "access_token", "accessToken"), ASKED)
     types = {**NEVER, "DPoP": "DPoP", "mac": "mac", "spaced": "Bearer ", "two": "Bearer DPoP", "of another script": "\u0432earer"}
-    yield from member("token", "token_type", "refused", types, TOKENS)
-    yield from member("token", "token_type", "valid", {"small": "bearer", "big": "BEARER", "mixed": "bEARER"}, TOKENS)
-    yield from member("token", "refresh_token", "refused", {**NO_TEXT, **spoilt}, TOKENS)
-    yield from member("token", "refresh_token", "valid", {"gone": ..., "null": None, "empty": ""}, TOKENS)
-    yield from member("token", "scope", "refused", NO_TEXT, TOKENS)
-    yield from member("token", "scope", "valid", {"gone": ..., "empty": "", "more": "openid a b", "wide": " openid  x "}, TOKENS)
+    yield from member("token", "token_type", "refused", types, ASKED)
+    yield from member("token", "token_type", "valid", {"small": "bearer", "big": "BEARER", "mixed": "bEARER"}, ASKED)
+    yield from member("token", "refresh_token", "refused", {**NO_TEXT, **spoilt}, ASKED)
+    yield from member("token", "refresh_token", "valid", {"gone": ..., "null": None, "empty": ""}, ASKED)
+    yield from member("token", "scope", "refused", NO_TEXT, ASKED)
+    yield from member(
+        "token", "scope", "valid", {"gone": ..., "empty": "", "more": "openid a b", "wide": " openid  x "}, _but("people", ASKED)
+    )
     known = {"gone": ..., "a text": "3600", "a fraction": 3600.5, "short": 1, "a day": 86_400}
     odd = {"null": None, "zero": 0, "negative": -5, "tiny": 5e-324, "huge": 10**30, "no number": "soon", "1e308": 1e308, "\u00b2": "\u00b2"}
-    yield from member("token", "expires_in", "valid", known, TOKENS)
-    yield from member("token", "expires_in", "either", {**odd, "whatever": lambda c: some_json(c.rng), "digits": "9" * 5000}, TOKENS)
+    yield from member("token", "expires_in", "valid", known, ASKED)
+    yield from member("token", "expires_in", "either", {**odd, "whatever": lambda c: some_json(c.rng), "digits": "9" * 5000}, ASKED)
     signed = {**NO_TEXT, **spoilt, "of another login": lambda c: c.bob_jwt(), "no JWT": "x", "dots": "..", "more dots": "a.b.c.d.e"}
     signed["huge"] = "x" * 70_000
     yield from member("token", "id_token", "refused", signed, TOKENS)
@@ -367,12 +398,16 @@ def _token() -> Iterator[Change]:
         "token", "id_token", "valid", absent, ("refresh",), ("claims", "header", "jwt", "jwks", "http.jwks", "metadata.jwks_uri")
     )
     errors = {error: error for error in ("invalid_grant", "invalid_client", "unauthorized_client", "invalid_target", "odd")}
-    yield from member("token", "error", "refused", {**errors, "as a list": ["invalid_grant"], "as a number": 0, "empty": ""}, TOKENS)
-    yield from member("token", "error", "either", {"null": None}, TOKENS)
+    yield from member("token", "error", "refused", {**errors, "as a list": ["invalid_grant"], "as a number": 0, "empty": ""}, ASKED)
+    yield from member("token", "error", "either", {"null": None}, ASKED)
     both = ("token.error", "token.error_description")
-    yield Change("an error repeats the code", both, "refused", partial(_echo, say=lambda c: c.code), LOGINS)
-    yield Change("an error repeats the refresh token", both, "refused", partial(_echo, say=lambda _: USED_REFRESH_TOKEN), ("refresh",))
-    yield Change("an error says anything", both, "refused", partial(_echo, say=lambda c: some_text(c.rng)), TOKENS)
+    yield Change("an error repeats the code", both, "refused", partial(_echo, say=lambda c: c.code), RETURNS)
+    yield Change(
+        "an error repeats the refresh token", both, "refused", partial(_echo, say=lambda _: USED_REFRESH_TOKEN), ("refresh", "people_again")
+    )
+    repeated = partial(_echo, say=lambda _: SUBJECT_TOKEN)
+    yield Change("an error repeats the token to exchange", both, "refused", repeated, EXCHANGES)
+    yield Change("an error says anything", both, "refused", partial(_echo, say=lambda c: some_text(c.rng)), ASKED)
 
 
 def _echo(case: Case, say: Callable[[Case], str]) -> None:
@@ -406,7 +441,8 @@ def _userinfo() -> Iterator[Change]:
 
 
 def _http() -> Iterator[Change]:
-    places = {"metadata": KINDS, "jwks": SIGNED, "par": ("pushed",), "token": TOKENS, "userinfo": LOGINS}
+    places = {"metadata": DISCOVERED, "jwks": SIGNED, "par": ("pushed",), "token": ASKED}
+    places |= {"userinfo": (*LOGINS, "people"), "emails": ("people",)}
     for where, kinds in places.items():
         for label, bend in (*_BROKEN.items(), *_PASSING.items()):
             yield Change(f"{where}: {label}", (f"http.{where}",), "refused", _at(where, bend), kinds)
@@ -427,7 +463,8 @@ def _http() -> Iterator[Change]:
         "userinfo: JSON by its type alone", ("http.userinfo",), "refused", _at("userinfo", _typed("application/json")), ("signed",)
     )
     for label, bend in _PASSING.items():  # userinfo that cannot be had changes nothing at a refresh
-        yield Change(f"userinfo: {label}", ("http.userinfo", "userinfo"), "valid", _at("userinfo", bend), ("refresh",))
+        yield Change(f"userinfo: {label}", ("http.userinfo", "userinfo"), "valid", _at("userinfo", bend), ("refresh", "people_again"))
+        yield Change(f"emails: {label}", ("http.emails", "emails"), "valid", _at("emails", bend), ("people_again",))
         yield Change(f"revoke: {label}", ("http.revoke",), "refused", _at("revoke", bend), ("revoke",))
     for status in (201, 202, 204, 302, 400, 401, 403, 404):
         yield Change(f"revoke: status {status}", ("http.revoke",), "refused", _at("revoke", _status(status)), ("revoke",))

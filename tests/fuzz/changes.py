@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from random import Random
 from typing import Literal
 
-from tests.fuzz.answers import KINDS, Case
+from tests.fuzz.answers import DISCOVERED, Case
 
 Verdict = Literal["refused", "valid", "either"]
 Bend = Callable[[Case], None]
@@ -23,7 +23,7 @@ class Change:
     places: tuple[str, ...]
     verdict: Verdict
     bend: Bend
-    kinds: tuple[str, ...] = KINDS
+    kinds: tuple[str, ...] = DISCOVERED
 
     def meets(self, other: "Change") -> bool:
         """Say whether the two touch the same place, or one the place that holds the other's."""
@@ -58,7 +58,7 @@ def member(
     name: str,
     verdict: Verdict,
     values: dict[str, object],
-    kinds: tuple[str, ...] = KINDS,
+    kinds: tuple[str, ...] = DISCOVERED,
     also: tuple[str, ...] = (),
     group: str = "",
 ) -> Iterator[Change]:

@@ -24,6 +24,12 @@ WEIGHTS = {
     "refresh": 14,
     "logout": 18,
     "revoke": 2,
+    "people": 14,
+    "named": 4,
+    "people_again": 7,
+    "tenants": 12,
+    "exchange": 6,
+    "on_behalf": 2,
 }
 OWN_PLACES = {  # where a kind's own questions are asked: every other case of it begins there
     "plain": ("query", "jwks.twice", "token.id_token.absent", "claims.aud", "claims.sub.none", "claims.iat", "claims.exp", "claims.nbf"),
@@ -36,6 +42,12 @@ OWN_PLACES = {  # where a kind's own questions are asked: every other case of it
     "refresh": ("claims.iss", "claims.sub", "claims.auth_time"),
     "logout": ("claims.iss", "claims.events", "claims.nonce", "claims.jti", "claims.sub", "claims.sid", "jwt.claims", "claims.iat"),
     "revoke": ("http.revoke",),
+    "people": ("userinfo.id", "emails", "http.emails", "token.error", "token.scope", "token.id_token", "userinfo.sub"),
+    "named": ("token.username", "token.sub", "token.id_token"),
+    "people_again": ("userinfo.id", "emails", "http.userinfo"),
+    "tenants": ("claims.tid", "claims.iss", "jwks.issuer", "metadata.issuer"),
+    "exchange": ("token.issued_token_type", "token.token_type", "token.error"),
+    "on_behalf": ("token.issued_token_type", "token.token_type", "token.error"),
 }
 LEFT_VALID = 50
 _ANEW = ("metadata", "jwks", "http.metadata", "http.jwks")

@@ -29,6 +29,12 @@ def test_what_only_an_id_token_can_vouch_for_is_not_taken_from_an_api():
     assert claims == {"iss": ISSUER, "sub": "u", "user": {"id": "u"}, "name": "Ana"}
 
 
+def test_where_to_ask_for_more_claims_is_not_kept_as_it_may_hold_a_token():
+    sources = {"_claim_names": {"salary": "s"}, "_claim_sources": {"s": {"endpoint": "https://evil.example", "access_token": "x"}}}
+
+    assert judge_person({"user": {"id": "u"}, **sources}, plain(), ISSUER) == {"iss": ISSUER, "sub": "u", "user": {"id": "u"}}
+
+
 def test_of_a_token_response_the_branch_that_a_path_walks_into_is_kept():
     answer = {"access_token": "a", "session": "secret", "user": {"id": "u"}}
 
