@@ -113,6 +113,14 @@ def test_what_is_optional_must_still_be_right(name, value):
     assert caught.value.parameter == name
 
 
+@pytest.mark.parametrize("issuer", ["https://issuer.example?y", "https://issuer.example/?", "http://issuer.example"])
+def test_an_issuer_with_a_query_or_without_https_is_refused_even_if_it_is_the_configured_one(issuer):
+    with pytest.raises(ProviderError) as caught:
+        judge_metadata({**DOCUMENT, "issuer": issuer}, a_provider(issuer=issuer))
+
+    assert caught.value.parameter == "issuer"
+
+
 ANYTHING = st.recursive(
     st.none() | st.booleans() | st.integers() | st.text(), lambda c: st.lists(c) | st.dictionaries(st.text(), c), max_leaves=5
 )

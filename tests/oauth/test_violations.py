@@ -30,7 +30,7 @@ def test_x15_at_most_two_hundred_characters_are_repeated():
 def test_a_hint_names_the_keys_to_look_at():
     assert hint_of("invalid_client") == hint_of("unauthorized_client") != ""
     assert "client_secret" in hint_of("invalid_client")
-    assert hint_of("invalid_target").startswith("Compare resource with the APIs")
+    assert hint_of("invalid_target") == "Compare resource with the APIs that the provider knows and lets this client ask for."
     assert hint_of("odd") == hint_of("") == ""
 
 
