@@ -18,6 +18,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 ATTACKS = "tests/attacks/"
+IN_BROWSER = ("tests/browser/", "tests/attacks/test_a25_in_chromium.py")
 STATUSES = ("held", "open", "n/a")
 GROUPS = {
     "RP": "OpenID conformance suite, relying party",
@@ -97,7 +98,15 @@ def collected(files: Iterable[str]) -> set[str]:
 
 
 def run(tests: set[str], workers: str, *options: str) -> Results:
-    """Run the tests and read what became of each."""
+    """Run the tests and read what became of each; those in a browser by themselves, as Playwright keeps an event loop running."""
+    in_browser = {test for test in tests if test.startswith(IN_BROWSER)}
+    results = Results()
+    for some in (tests - in_browser, in_browser):
+        results.by_test |= _run(some, workers, *options).by_test
+    return results
+
+
+def _run(tests: set[str], workers: str, *options: str) -> Results:
     if not tests:
         return Results()
     print(f"• {len(tests)} tests {' '.join(options)}".rstrip(), flush=True)
