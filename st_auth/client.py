@@ -264,21 +264,25 @@ class Client:
 
     def _plain_claims(self, tokens: TokenSet, metadata: Metadata, answer: Mapping[str, Any]) -> dict[str, Any]:
         """Return who the tokens belong to at a provider without OpenID; `answer` is the token response that brought them."""
+        return {**self._plain_person(tokens, metadata, answer), **self._plain_emails(tokens)}
+
+    def _plain_person(self, tokens: TokenSet, metadata: Metadata, answer: Mapping[str, Any]) -> dict[str, Any]:
         if self.provider.subject_from == "userinfo":
             answer = self._http.get_json(str(metadata.userinfo_endpoint), bearer=tokens.access_token)
-        claims = judge_person(answer, self.provider, metadata.issuer)
-        if (emails := self.provider.endpoints.get("emails_endpoint")) is not None:
-            claims |= judge_emails(self._http.get_list(emails, bearer=tokens.access_token))
-        return claims
+        return judge_person(answer, self.provider, metadata.issuer)
+
+    def _plain_emails(self, tokens: TokenSet) -> dict[str, Any]:
+        emails = self.provider.endpoints.get("emails_endpoint")
+        return {} if emails is None else judge_emails(self._http.get_list(emails, bearer=tokens.access_token))
 
     def _plain_again(self, tokens: TokenSet, subject: str, metadata: Metadata) -> dict[str, Any]:
         """Return what a provider without OpenID says of the person now; nothing where only the first token response named them."""
         if self.provider.subject_from != "userinfo":
             return {}
-        claims = self._plain_claims(tokens, metadata, {})
-        if claims["sub"] != subject:
+        person = self._plain_person(tokens, metadata, {})
+        if person["sub"] != subject:  # whether or not there are addresses to be had
             raise protocol_violation("userinfo.sub", "the subject of the session")
-        return claims
+        return {**person, **self._plain_emails(tokens)}
 
     def _id_claims(self, tokens: TokenSet, grant: Grant, pending: PendingLogin) -> dict[str, Any]:
         if tokens.id_token is None:

@@ -150,6 +150,20 @@ class TestGitHub:
 
         assert caught.value.parameter == parameter
 
+    @pytest.mark.parametrize("emails", [{"no": "list"}, httpx2.Response(404, text="gone"), httpx2.Response(503)])
+    def test_another_person_at_a_refresh_is_refused_whether_or_not_there_are_addresses(self, github, emails):
+        github.token["refresh_token"] = "r3fresh"
+        with closing(Client(resolve("there", GITHUB, file="f"), Http(github.transport))) as client:
+            url, pending = client.begin(CALLBACK, "/")
+            one = client.finish(pending, github.authorize(url, **ISS))
+            after = client.refresh(one.tokens)
+            github.answers |= {USER: {**OCTOCAT, "id": 1}, MAILS: emails}
+
+            with pytest.raises(ProviderError) as caught:
+                client.judge_refreshed(one.tokens, after, (one.issuer, one.subject), one.claims)
+
+        assert caught.value.parameter == "userinfo.sub"
+
     def test_a_refresh_asks_who_it_is_again_and_keeps_to_the_same_person(self, github):
         github.token["refresh_token"] = "r3fresh"
         with closing(Client(resolve("github", GITHUB, file="f"), Http(github.transport))) as client:

@@ -23,7 +23,7 @@ WEIGHTS = {
     "no_openid": 3,
     "refresh": 14,
     "logout": 18,
-    "revoke": 2,
+    "revoke": 5,
     "people": 14,
     "named": 4,
     "people_again": 7,
@@ -32,7 +32,17 @@ WEIGHTS = {
     "on_behalf": 2,
 }
 OWN_PLACES = {  # where a kind's own questions are asked: every other case of it begins there
-    "plain": ("query", "jwks.twice", "token.id_token.absent", "claims.aud", "claims.sub.none", "claims.iat", "claims.exp", "claims.nbf"),
+    "plain": (
+        "query",
+        "jwks.twice",
+        "token.id_token.absent",
+        "claims.iss",
+        "claims.aud",
+        "claims.sub.none",
+        "claims.iat",
+        "claims.exp",
+        "claims.nbf",
+    ),
     "by_url": ("metadata.issuer",),
     "pushed": ("pushed", "http.par", "metadata.pushed_authorization_request_endpoint.absent"),
     "keyed": ("metadata.token_endpoint_auth_signing_alg_values_supported",),
