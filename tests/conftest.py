@@ -7,6 +7,7 @@ from string import Template
 from typing import TYPE_CHECKING, Any, Protocol
 
 import pytest
+from hypothesis import HealthCheck, settings
 
 from tests.servers.openid_provider import OpenIdProvider
 from tests.servers.streamlit_app import COOKIE_SECRET, StreamlitApp, auth_secrets
@@ -14,6 +15,10 @@ from tests.speaker import Browser
 
 if TYPE_CHECKING:
     from playwright.sync_api import Browser as ChromiumBrowser, BrowserContext
+
+# The same examples in each run, and no verdict on how fast a busy machine is.
+settings.register_profile("house", derandomize=True, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+settings.load_profile("house")
 
 APPS = Path(__file__).parent / "apps"
 CHROMIUM_FLAGS = [
