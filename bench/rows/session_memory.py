@@ -50,7 +50,7 @@ def _measure(what: str) -> tuple[float, float]:
     def add(count: int) -> None:
         for _ in range(count):
             live = core.live.adopt(_as_read_from_the_store(core, next(people)))
-            live.anchor = user = User(live, bool)
+            live.anchor = user = User(live, bool, core.grants)
             if what == "claims":
                 user.claims, user.email  # noqa: B018  # what a script that looks at its person does
 
