@@ -188,12 +188,15 @@ class Grants:
     def _refresh(self, live: LiveSession, mine: Session, how: "_Refresh") -> TokenSet | None:
         """Ask the provider with the claim in hand, and write what came of it; None if the claim was lost meanwhile."""
         before = _held(mine, how.provider)
+        got: list[TokenSet] = []
         try:
-            after, login = self._asked(mine, before, how)
+            after, login = self._asked(mine, before, how, got)
         except _Over as over:
+            if live.stored.record_key != mine.record_key:
+                return None  # a step-up has put the session under another record meanwhile
             raise self._gave_up(live, mine, how, over) from None
         except BaseException as error:
-            self._sessions.settle(mine, how.claim, lambda session: session)
+            self._sessions.settle(mine, how.claim, lambda session: _with_refresh_token(session, how.provider, got))
             if not isinstance(error, StAuthError):
                 raise
             if isinstance(error, Unavailable):
@@ -202,12 +205,16 @@ class Grants:
             return self._despite(error, before, how.resource)
         return self._written(live, mine, how, (before, after, login))
 
-    def _asked(self, mine: Session, before: TokenSet, how: "_Refresh") -> tuple[TokenSet, Login]:
+    def _asked(self, mine: Session, before: TokenSet, how: "_Refresh", got: list[TokenSet]) -> tuple[TokenSet, Login]:
+        """The new tokens, and who they speak for. What the provider gave is put into `got` before it is judged: the old refresh
+        token counts as used then, and the new one must not be lost where the provider's keys cannot be had.
+        """
         client = self._client(how.provider)
         try:
             after = client.refresh(before, how.resource)
         except LoginRefused as error:
             raise _Over("grant_expired", "The provider does not renew this login any more.") from error
+        got.append(after)
         link = _link(mine, how.provider)
         who, claims = (mine.card.issuer, mine.card.subject), json.loads(mine.claims_json)
         if link is not None:
@@ -239,7 +246,8 @@ class Grants:
             live.wrote(settled, self._clock.monotonic())
             self._failures.pop(how.provider, None)
             return after
-        if not isinstance(self._sessions.reread(mine), Session):
+        now = self._sessions.reread(mine)
+        if not isinstance(now, Session) and not (isinstance(now, Ended) and now.why == "renewed"):  # a step-up: the grant goes on
             self.discard(self._client(how.provider), after)
         return None
 
@@ -288,7 +296,8 @@ class Grants:
             try:
                 revoked = client.revoke(tokens)
             except Unavailable as error:
-                self._closing.wait(min(error.retry_after, _LONGEST_PAUSE))
+                if self._closing.wait(min(error.retry_after, _LONGEST_PAUSE)):
+                    raise
                 revoked = client.revoke(tokens)
         except StAuthError as error:
             _LOGGER.warning("A token at %s was not revoked: %s", client.provider.name, error)
@@ -346,6 +355,16 @@ def _with_tokens(session: Session, provider: str, tokens: TokenSet, login: Login
     claims_json, profile_json = body_of(login)
     at_login = session.claims_at_login or (session.claims_json if session.claims_json != claims_json else b"")
     return replace(session, tokens=tokens, claims_json=claims_json, profile_json=profile_json, claims_at_login=at_login)
+
+
+def _with_refresh_token(session: Session, provider: str, got: list[TokenSet]) -> Session:
+    """The session as it is, but for the refresh token where the provider has given a new one."""
+    if not got:
+        return session
+    kept = replace(_held(session, provider), refresh_token=got[-1].refresh_token)
+    if provider == session.card.provider:
+        return replace(session, tokens=kept)
+    return replace(session, links=tuple(replace(k, tokens=kept) if k.provider == provider else k for k in session.links))
 
 
 def _over() -> LoginRequired:

@@ -116,9 +116,11 @@ class Sessions:
 
         Login id, start, absolute limit and linked accounts stay. The old record ends first, so that there is never one too many.
         """
+        if login.tokens is None:
+            return None
         ended = self._end(session.record_key, "renewed", session.cookie_key, farewell=False)
         was = ended.was if ended else None
-        if was is None or login.tokens is None:
+        if was is None:
             return None
         cookie = self._new_cookie()
         raw = Secret(cookie.reveal().encode())

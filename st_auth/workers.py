@@ -2,10 +2,12 @@
 
 import threading
 from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from concurrent.futures import Future, ThreadPoolExecutor, wait
 from contextlib import contextmanager
 
 __all__ = ["Turns", "Workers"]
+
+_PATIENCE = 10.0
 
 
 class Turns:
@@ -41,6 +43,7 @@ class Workers:
         self._count = threads
         self._threads: ThreadPoolExecutor | None = None
         self._room = threading.BoundedSemaphore(at_most)
+        self._under_way: set[Future[None]] = set()
         self._closed = False
 
     def soon(self, call: Callable[[], None]) -> bool:
@@ -49,8 +52,10 @@ class Workers:
             if self._closed or not self._room.acquire(blocking=False):
                 return False
             self._threads = self._threads or ThreadPoolExecutor(self._count, "st_auth.workers")
-            self._threads.submit(self._run, call)
-            return True
+            future = self._threads.submit(self._run, call)
+            self._under_way.add(future)
+        future.add_done_callback(self._under_way.discard)  # outside of the lock: it is called at once where the work is done already
+        return True
 
     def _run(self, call: Callable[[], None]) -> None:
         try:
@@ -59,8 +64,9 @@ class Workers:
             self._room.release()
 
     def close(self) -> None:
-        """Take no more, and wait for what is under way."""
+        """Take no more, and wait ten seconds for what is under way; what has not begun by then is left."""
         with self._lock:
             self._closed, threads = True, self._threads
         if threads is not None:
-            threads.shutdown(wait=True)
+            wait(set(self._under_way), timeout=_PATIENCE)
+            threads.shutdown(wait=False, cancel_futures=True)

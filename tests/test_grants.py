@@ -396,6 +396,23 @@ def test_x25_a_refresh_never_makes_a_login_look_fresher_or_stronger(one, world):
     assert after["exp"] > before["exp"]
 
 
+def test_a_refresh_whose_keys_cannot_be_had_keeps_the_new_refresh_token_and_ends_nothing(one, world):
+    _, live = one.log_in()
+    world.age()
+    world.issuer.rotate()
+    world.issuer.answers["/jwks"] = httpx2.Response(503)
+    with pytest.raises(Unavailable):
+        one.grants.tokens(live)
+    assert not live.ended
+
+    world.age(60)
+    del world.issuer.answers["/jwks"]
+
+    assert one.grants.tokens(live).is_fresh(world.clock.now())
+    assert world.issuer.refresh_count == 2
+    assert world.issuer.violations == []  # no refresh token was used twice
+
+
 def test_userinfo_that_is_down_changes_nothing(one, world):
     _, live = one.log_in()
     before = json.loads(live.stored.profile_json)
@@ -510,9 +527,16 @@ def test_rev02_whatever_the_provider_answers_the_session_is_over(one, world, ans
 
 def test_rev01_a_provider_that_asks_for_time_is_asked_again_once(one, world):
     _, live = one.log_in()
-    world.issuer.answers["/revoke"] = httpx2.Response(503, headers={"Retry-After": "0"})
+    asked_again = threading.Event()
 
+    def busy(_):
+        if world.issuer.calls["/revoke"] == 2:
+            asked_again.set()
+        return httpx2.Response(503, headers={"Retry-After": "0"})
+
+    world.issuer.answers["/revoke"] = busy
     one.grants.end(live, "logout")
+    assert asked_again.wait(10)
     one.grants.close()
 
     assert world.issuer.calls["/revoke"] == 2

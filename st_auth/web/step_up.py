@@ -12,7 +12,8 @@ from st_auth.access.allow import judge_allow
 from st_auth.client import Client, Login, PendingLogin
 from st_auth.errors import LoginRefused
 from st_auth.live import LiveSession
-from st_auth.session_record import Link
+from st_auth.secret import Secret
+from st_auth.session_record import Link, Session
 from st_auth.web.answers import redirect
 from st_auth.web.asgi import Request
 from st_auth.web.cookies import set_cookie
@@ -90,14 +91,20 @@ class StepUpRoutes:
             self._core.grants.discard(client, login.tokens)
             raise LoginRefused("Somebody else logged in than the person of this session.", code="other_person", parameter="sub")
         judge_allow(self._core.config.allow, login, client.provider)
-        begun = await self._gate.in_store_thread(self._core.sessions.step_up, session.stored, login)
+        begun = await self._gate.in_store_thread(self._move, session, login)
         if begun is None:
             raise await self._over(session, client, login)
         cookie, stored = begun
-        self._core.live.move(session, stored)
         audit.record("stepped_up", login_id=card.login_id, issuer=card.issuer, subject=card.subject, provider=card.provider)
         left = stored.expires_at - self._core.clock.now()
         return self._done(set_cookie(self._gate.names, self._gate.names.session, cookie.reveal(), left))
+
+    def _move(self, session: LiveSession, login: Login) -> tuple[Secret[str], Session] | None:
+        """Put the session under a new cookie in the store and, at once, here: a script or the watch may look at it any moment."""
+        begun = self._core.sessions.step_up(session.stored, login)
+        if begun is not None:
+            self._core.live.move(session, begun[1])
+        return begun
 
     async def _linked(self, session: LiveSession, client: Client, login: Login) -> Page:
         link = Link(client.provider.name, login.issuer, login.subject, login.tokens)

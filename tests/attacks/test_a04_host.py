@@ -19,8 +19,8 @@ def _believe_the_host() -> None:
     _any_host()
     begin = login.LoginRoutes._begin
 
-    async def believing(self, name, path, request):
-        page = await begin(self, name, path, request)
+    async def believing(self, name, path, request, **how):
+        page = await begin(self, name, path, request, **how)
         said = request.header(b"x-forwarded-host") or request.header(b"host")
         headers = [(k, v.replace(b"localhost%3A", said.encode() + b"%3A") if k == b"location" else v) for k, v in page.headers]
         return type(page)(page.status, page.body, headers)
@@ -103,7 +103,7 @@ def test_a04_a_login_leads_to_the_configured_redirect_uri_whatever_headers_say(a
         browser = person(headers=headers)
         steps = [browser.open(one.url, follow=False), browser.open(f"{one.origin}/auth/login?next=%2Fsales", follow=False)]
         assert not [s.header("location") for s in steps if MARK in (s.header("location") or "") or MARK in s.text]
-        asked.append(parse_qs(urlsplit(steps[1].header("location") or "").query).get("redirect_uri"))
+        asked.append(parse_qs(urlsplit(steps[1].header("location")).query)["redirect_uri"])
 
     assert asked == [[f"{one.origin}/oauth2callback"]] * len(asked)
 
