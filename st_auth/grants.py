@@ -71,11 +71,12 @@ class Grants:
         Unavailable.
         """
         name = provider or live.stored.card.provider
-        held = _held(self._read(live), name)
+        session = self._read(live)
+        held = _held(session, name)
         if self._is_usable(held, refused):
             return held
-        with self._turns.of(live.stored.record_key):
-            return self._renewed(live, name, refused, "")
+        with self._turns.of(live.stored.record_key) as waited:
+            return self._renewed(live, name, refused, "", None if waited else session)
 
     def tokens_for(
         self, live: LiveSession, provider: str | None, resource: str, *, exchange: bool, refused: Secret[str] | None = None
@@ -144,11 +145,14 @@ class Grants:
                 self.discard(self._client(other.provider), other.tokens)
         return True
 
-    def _renewed(self, live: LiveSession, name: str, refused: Secret[str] | None, resource: str) -> TokenSet:
-        """Renew with the claim in hand, or take what somebody else has got meanwhile; for a `resource` always by ourselves."""
+    def _renewed(self, live: LiveSession, name: str, refused: Secret[str] | None, resource: str, seen: Session | None = None) -> TokenSet:
+        """Renew with the claim in hand, or take what somebody else has got meanwhile; for a `resource` always by ourselves.
+
+        `seen` is the session as it was read just before: where that is old already, the claim is not got.
+        """
         claims: dict[str, float] = {}
         while True:
-            session = self._read(live)
+            session, seen = seen or self._read(live), None
             held = _held(session, name)
             if not resource and self._is_usable(held, refused):
                 return held

@@ -141,9 +141,11 @@ class Http:
 def _without_echo(answer: dict[str, Any], sent: Sequence[str], authorization: str) -> dict[str, Any]:
     """The answer, its `error_description` withheld where it repeats what we sent: descriptions are logged, codes and secrets never."""
     description = answer.get("error_description")
+    if not isinstance(description, str):
+        return answer
     basic = authorization.removeprefix("Basic ")
     parts = [*sent, basic, *(unquote_plus(part) for part in _decoded(basic).split(":"))]
-    if isinstance(description, str) and any(part in description for part in parts if len(part) >= _SHORTEST_SECRET):
+    if any(part in description for part in parts if len(part) >= _SHORTEST_SECRET):
         return {**answer, "error_description": "(withheld: it repeats what was sent)"}
     return answer
 

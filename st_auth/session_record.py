@@ -42,6 +42,7 @@ _ENDED: Final = b"\x02"
 _CARD_AT: Final = 5
 _SIZES: Final = struct.Struct(">9I")  # of card, claims, profile, claims at login, links, what is small of the tokens, and the three tokens
 _DECODE: Final = json.JSONDecoder().raw_decode
+_ENCODE: Final = json.JSONEncoder(allow_nan=False, separators=(",", ":")).encode  # made once: json.dumps makes one at each call
 
 
 class LoginLike(Protocol):
@@ -119,6 +120,12 @@ class Session:
     cookie_key: Secret[bytes]
     claims_at_login: bytes = b""
     links: tuple[Link, ...] = ()
+
+    @property
+    def sid(self) -> str | None:
+        """What the provider calls its own session, if it said so."""
+        profile: dict[str, str | None] = _parsed(self.profile_json)
+        return profile["sid"]
 
     def without_tokens(self) -> "Session":
         """The same without anything that opens something at a provider: what a process may keep."""
@@ -320,7 +327,7 @@ def _read_farewell(plain: bytes) -> Mapping[str, Any]:
 
 def _json(value: object) -> bytes:
     # In ASCII, because a provider's JSON may hold halves of surrogate pairs, which UTF-8 cannot.
-    return json.dumps(value, allow_nan=False, separators=(",", ":")).encode()
+    return _ENCODE(value).encode()
 
 
 def _parsed(plain: bytes) -> Any:

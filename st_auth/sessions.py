@@ -1,6 +1,5 @@
 """Sessions: begin, resume, touch, end, and the limits they obey. Who may log in and what the browser sees is decided elsewhere."""
 
-import json
 import re
 import secrets
 from collections.abc import Callable, Sequence
@@ -107,7 +106,7 @@ class Sessions:
         while isinstance(current := self._read(session.record_key, session.cookie_key, seen_at), Session):
             if seen_at <= current.card.last_seen_at:
                 return current
-            if touched := self._put_changed(current, card=replace(current.card, last_seen_at=seen_at)):
+            if touched := self._put_changed(current, card=replace(current.card, last_seen_at=seen_at), durable=False):
                 return touched
         return None
 
@@ -142,7 +141,7 @@ class Sessions:
 
     def claim(self, session: Session, claim: str) -> Session | None:
         """Take the right to refresh, by a compare-and-set on this very version; None if the record has moved since it was read."""
-        return self._put_changed(session, card=replace(session.card, claim=claim))
+        return self._put_changed(session, card=replace(session.card, claim=claim), durable=False)
 
     def change(self, session: Session, change: Callable[[Session], Session]) -> Session | None:
         """Change a session as it is in the store now, whoever else changes it meanwhile; None when it is over."""
@@ -243,10 +242,10 @@ class Sessions:
         audit.record("session_ended", login_id=card.login_id, issuer=card.issuer, subject=card.subject, provider=card.provider, why=why)
         return ended
 
-    def _put_changed(self, current: Session, changed: Session | None = None, *, card: Card) -> Session | None:
+    def _put_changed(self, current: Session, changed: Session | None = None, *, card: Card, durable: bool = True) -> Session | None:
         put = replace(changed or current, version=current.version + 1, card=card)
         record = seal_session(self._vault, put, self._tags(put))
-        return put if self._vault.store.put(current.record_key, record, expect=current.version) else None
+        return put if self._vault.store.put(current.record_key, record, expect=current.version, durable=durable) else None
 
     def _replace(self, record_key: str, by: Card) -> None:
         """End what a browser's new login takes the place of: `renewed` for the same person, whose tabs go on, else `replaced`."""
@@ -260,7 +259,7 @@ class Sessions:
             self.end_by_key(key, "too_many")
 
     def _tags(self, session: Session) -> tuple[str, ...]:
-        issuer, sid = session.card.issuer, json.loads(session.profile_json)["sid"]
+        issuer, sid = session.card.issuer, session.sid
         person = self._vault.keyring.tag("person", issuer, session.card.subject)
         return (person, self._vault.keyring.tag("sid", issuer, sid)) if sid else (person,)
 

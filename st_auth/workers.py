@@ -18,14 +18,14 @@ class Turns:
         self._taken: dict[str, tuple[threading.Lock, int]] = {}
 
     @contextmanager
-    def of(self, key: str) -> Iterator[None]:
-        """Wait until nobody else of this process is inside for that key."""
+    def of(self, key: str) -> Iterator[bool]:
+        """Wait until nobody else of this process is inside for that key; says whether there was anybody."""
         with self._guard:
             lock, waiting = self._taken.get(key, (threading.Lock(), 0))
             self._taken[key] = lock, waiting + 1
         try:
             with lock:
-                yield
+                yield waiting > 0
         finally:
             with self._guard:
                 waiting = self._taken[key][1]

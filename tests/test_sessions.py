@@ -549,11 +549,11 @@ class SlowStore(MemoryStore):
 
     between = None
 
-    def put(self, key, record, expect):
+    def put(self, key, record, expect, **how):
         act, self.between = self.between, None
         if act:
             act()
-        return super().put(key, record, expect)
+        return super().put(key, record, expect, **how)
 
 
 def test_a_touch_that_loses_a_race_is_done_again(clock):

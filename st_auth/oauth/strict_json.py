@@ -33,7 +33,7 @@ def parse_list(text: str | bytes) -> list[Any]:
 def _parse(text: str | bytes, refusal: str) -> Any:
     try:
         text = text.decode() if isinstance(text, bytes) else text
-        value = json.loads(text, object_pairs_hook=_unique, parse_constant=_refuse, parse_float=_finite)
+        value = _DECODER.decode(text)
         if "\\u" in text:
             json.dumps(value, ensure_ascii=False).encode()  # refuses half a surrogate pair, which nobody could store
     except (ValueError, RecursionError):
@@ -68,3 +68,6 @@ def _finite(digits: str) -> float:
 
 def _refuse(_: str) -> NoReturn:
     raise ValueError("not a number")
+
+
+_DECODER = json.JSONDecoder(object_pairs_hook=_unique, parse_constant=_refuse, parse_float=_finite)

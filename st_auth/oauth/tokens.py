@@ -1,5 +1,6 @@
 """The token set: how to ask for it, how to judge the answer, and what a provider gave us for a person until when."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -21,6 +22,7 @@ TOKEN_LIMIT = 16 * 1024
 LIFETIME_LIMIT = 10 * 366 * 86_400
 LONGEST_MARGIN = timedelta(seconds=60)
 MARGIN_PART = 10
+_VISIBLE = re.compile("[!-~]*")
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,7 +132,7 @@ def _token(answer: Mapping[str, Any], name: str) -> Secret[str] | None:
     if value is None or value == "":
         return None
     limit = 4 * TOKEN_LIMIT if name == "id_token" else TOKEN_LIMIT
-    if not isinstance(value, str) or len(value) > limit or not all("!" <= c <= "~" for c in value):
+    if not isinstance(value, str) or len(value) > limit or not _VISIBLE.fullmatch(value):
         raise protocol_violation(name, f"at most {limit} printable ASCII characters without spaces")
     return Secret(value)
 

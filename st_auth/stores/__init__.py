@@ -40,11 +40,14 @@ class Store(Protocol):
         """Return the record with its version, or None when it is absent or expired."""
         ...
 
-    def put(self, key: str, record: Record, expect: int) -> bool:
+    def put(self, key: str, record: Record, expect: int, *, durable: bool = True) -> bool:
         """Store the record if the one that is there has version `expect` (0: none is there); say whether it was stored.
 
         The stored version is `expect + 1`, whatever `record.version` says. Of many callers with the same `expect` exactly one wins.
         When True is returned the record outlives this process, and with a durable store a power cut. Nothing changes on False.
+
+        With `durable=False` a power cut may bring back the record of before, but never once a later durable put has returned. It is for
+        what is put often and missed by nobody: when a person was last seen, and who renews tokens just now.
 
         A key that was deleted begins again at 1. A poller would miss that if somebody deleted and put the same key again in between, and
         nobody does: session keys are hashes of 32 random bytes that are put with `expect=0` once, and what has a lasting key (a person's

@@ -32,7 +32,7 @@ class MemoryStore:
         record = self._records.get(key)
         return record if record is not None and record.expires_at > self._clock.now() else None
 
-    def put(self, key: str, record: Record, expect: int) -> bool:
+    def put(self, key: str, record: Record, expect: int, *, durable: bool = True) -> bool:  # noqa: ARG002  # nothing here is durable
         """Compare the version and store the record (see `Store.put`)."""
         with self._writing:
             there = self.get(key)

@@ -39,8 +39,11 @@ COMMIT;
 """
 
 # synchronous = FULL: at a power cut NORMAL may lose the last commits. A lost login would only cost a login, but a lost logout would
-# bring a session back to life, and a lost single use would let a code pass twice.
-_PRAGMAS: Final = "PRAGMA synchronous = FULL; PRAGMA temp_store = MEMORY;"
+# bring a session back to life, and a lost single use would let a code pass twice. What need not be durable is written with NORMAL, which
+# spares the fsync; commits keep their order, so that the next FULL one keeps all before it too.
+_FULL: Final = "PRAGMA synchronous = FULL"
+_NORMAL: Final = "PRAGMA synchronous = NORMAL"
+_PRAGMAS: Final = f"{_FULL}; PRAGMA temp_store = MEMORY;"
 
 _GET: Final = "SELECT value, expires_at, tags, version FROM records WHERE key = ?"
 _COMPARE: Final = "SELECT version, expires_at, tags, id FROM records WHERE key = ?"
@@ -89,11 +92,11 @@ class SqliteStore:
             return None
         return Record(value, expires_at, tuple(tags.split("\n")) if tags else (), version)
 
-    def put(self, key: str, record: Record, expect: int) -> bool:
+    def put(self, key: str, record: Record, expect: int, *, durable: bool = True) -> bool:
         """Compare the version and store the record in one transaction (see `Store.put`)."""
         now = microseconds(self._clock.now())
         tags = "\n".join(record.tags)
-        with self._transaction() as connection:
+        with self._transaction(_FULL if durable else _NORMAL) as connection:
             version, expiry, old_tags, old_id = connection.execute(_COMPARE, (key,)).fetchone() or (0, now, "", 0)
             if (version if expiry > now else 0) != expect:
                 return False
@@ -101,7 +104,8 @@ class SqliteStore:
             if tags != old_tags:
                 _untag(connection, old_id, old_tags)
                 connection.executemany("INSERT OR IGNORE INTO tags (tag, id) VALUES (?, ?)", [(tag, new_id) for tag in record.tags])
-            _remove_expired(connection, now)
+            if durable:  # which is rarer, and waits for the disk anyway
+                _remove_expired(connection, now)
             return True
 
     def delete(self, key: str) -> None:
@@ -141,14 +145,18 @@ class SqliteStore:
             return connection.execute(sql, values).fetchall()
 
     @contextmanager
-    def _transaction(self) -> Iterator[sqlite3.Connection]:
+    def _transaction(self, synchronous: str = _FULL) -> Iterator[sqlite3.Connection]:
         if not self._writing.acquire(timeout=self._patience):
             raise Unavailable("The session store is busy.", code="store")
         try:
             with self._borrowed() as connection:
+                if synchronous != _FULL:
+                    connection.execute(synchronous)
                 connection.execute("BEGIN IMMEDIATE")
                 yield connection
                 connection.execute("COMMIT")
+                if synchronous != _FULL:
+                    connection.execute(_FULL)
         finally:
             self._writing.release()
 

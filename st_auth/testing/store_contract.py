@@ -95,6 +95,15 @@ class StoreContract:
         assert store.versions(["key"]) == {"key": 2}
         assert (store.find("old"), store.find("new")) == (["key"], [])
 
+    def test_a_put_that_need_not_be_durable_is_read_back_like_any_other(self, store: Store) -> None:
+        assert store.put("key", _record(store, b"first"), expect=0)
+
+        assert store.put("key", _record(store, b"second"), expect=1, durable=False)
+        assert not store.put("key", _record(store, b"late"), expect=1, durable=False)
+
+        assert _value(store, "key") == b"second"
+        assert store.versions(["key"]) == {"key": 2}
+
     def test_a_put_that_expects_what_is_absent_creates_nothing(self, store: Store) -> None:
         assert not store.put("key", _record(store), expect=1)
 

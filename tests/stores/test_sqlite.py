@@ -7,6 +7,7 @@ import stat
 import subprocess
 import sys
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -231,6 +232,29 @@ def test_a34_a_clock_that_was_an_hour_ahead_for_a_while_has_removed_nothing(open
     assert store.get("key") is not None
 
 
+def test_only_what_need_not_be_durable_is_committed_without_waiting_for_the_disk(opened, path, clock, monkeypatch):
+    levels = []
+
+    class Watched(sqlite3.Connection):
+        def execute(self, sql, *values):
+            if sql == "COMMIT":
+                levels.append(super().execute("PRAGMA synchronous").fetchone()[0])
+            return super().execute(sql, *values)
+
+    opened(path).close()
+    monkeypatch.setattr(sqlite3, "connect", partial(sqlite3.connect, factory=Watched))
+    store, record = opened(path), Record(b"value", clock.now() + timedelta(hours=1))
+    levels.clear()
+
+    store.put("key", record, expect=0)
+    store.put("key", record, expect=1, durable=False)
+    store.put("key", record, expect=2)
+    store.delete("key")
+
+    normal, full = 1, 2
+    assert levels == [full, normal, full, full]
+
+
 def test_a_file_that_another_program_keeps_locked_is_unavailable_for_writing_and_readable(path, clock):
     store = SqliteStore(path, clock.clock, patience=timedelta(milliseconds=20))
     record = Record(b"", clock.now() + timedelta(hours=1))
@@ -292,6 +316,7 @@ def test_two_stores_on_one_file_see_each_other_at_once(opened, path, clock):
 _COUNT = """
 import sys
 from datetime import timedelta
+from functools import partial
 from st_auth.stores import Record
 from st_auth.stores.sqlite import SqliteStore
 
@@ -307,6 +332,7 @@ while won < 25:
 _WRITE_FOR_EVER = """
 import sys
 from datetime import timedelta
+from functools import partial
 from st_auth.stores import Record
 from st_auth.stores.sqlite import SqliteStore
 
