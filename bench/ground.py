@@ -15,7 +15,7 @@ from tests.servers.streamlit_app import StreamlitApp, Way, auth_secrets
 from tests.speaker import Browser, Page, Tab
 
 _REPOSITORY = Path(__file__).parents[1]
-_LOGIN_COOKIES = ("st_auth-", "_streamlit_user")
+LOGIN_COOKIES = ("st_auth-", "_streamlit_user")
 _QUIET_FOR = 0.12
 _QUIET = 0.004
 
@@ -71,7 +71,7 @@ class Person(Browser):
     def log_in(self) -> Page:
         """One full code flow: to the provider, which does not ask, and back to the app's document."""
         page = self.open(self.login_url)
-        if not page.is_streamlit or not any(c.name.startswith(_LOGIN_COOKIES) for c in self.jar.for_host()):
+        if not page.is_streamlit or not any(c.name.startswith(LOGIN_COOKIES) for c in self.jar.for_host()):
             raise AssertionError(f"the login did not end in the app but on {page.url} ({page.status}):\n{page.text[:2000]}")
         return page
 

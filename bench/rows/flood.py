@@ -7,24 +7,46 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
 from typing import Any
 
-from bench.apps import WITH_ST_AUTH
-from bench.ground import Ground, Person, rss_kib, settled_cpu
+from bench.apps import WITH_ST_AUTH, WITH_ST_LOGIN
+from bench.ground import LOGIN_COOKIES, Ground, Person, close_tabs, rss_kib, settled_cpu
 from bench.result import Note, Row, absolute, against_peer
 from tests.junk import Flood
+from tests.servers.streamlit_app import StreamlitApp
 
 _SECONDS = 60
 _PAUSE = 0.05
 _RATE = float(os.environ.get("FLOOD_RATE", "100"))
 
 
+@dataclass(frozen=True)
+class _Felt:
+    """What a person felt: milliseconds of each act before and during the flood, what the server grew by, and what the strangers saw."""
+
+    quiet: dict[str, list[float]]
+    busy: dict[str, list[float]]
+    grown: float
+    said: dict[str, Any]
+
+
 def flood(ground: Ground) -> list[Row | Note]:
-    """99 of 100 documents and reruns of a person before and during the flood, and the server's memory before and after it."""
-    app = ground.app(WITH_ST_AUTH, "run", st_auth={"allow": "anyone"})
+    """99 of 100 documents and reruns of a person before and during the flood, and the server's memory before and after it.
+
+    The same flood then meets Streamlit's own login, which tells what of it is the server's.
+    """
+    ours = _flooded(ground.app(WITH_ST_AUTH, "run", st_auth={"allow": "anyone"}))
+    rows = [against_peer(f"flood_{name}", _p99(ours.busy[name]), _p99(ours.quiet[name]), "ms p99", "< 2") for name in ours.quiet]
+    memory = absolute("flood_memory", ours.grown / 1024, "MiB", "< 8 MiB")
+    alone = _flooded(ground.app(WITH_ST_LOGIN, "native"))
+    return [*rows, memory, Note(f"flood: {_told(ours)}"), Note(f"flood of Streamlit with its own login: {_told(alone)}")]
+
+
+def _flooded(app: StreamlitApp) -> _Felt:
     person = Person(app)
     person.log_in()
-    tab = person.straight_tab()
+    tab = person.tab(app.url)
     acts: dict[str, Callable[[], object]] = {
         "document": lambda: person.request("GET", app.url),
         "rerun": lambda: tab.click("Again"),
@@ -37,17 +59,26 @@ def flood(ground: Ground) -> list[Row | Note]:
     with _strangers(person, issuer, _SECONDS) as said:
         busy = _times(acts, _SECONDS)
     settled_cpu(app)
-    grown = rss_kib(app.pid) - before
-    rows = [against_peer(f"flood_{name}", _p99(busy[name]), _p99(quiet[name]), "ms p99", "< 2") for name in acts]
+    felt = _Felt(quiet, busy, rss_kib(app.pid) - before, said)
+    close_tabs(person)
+    return felt
+
+
+def _told(felt: _Felt) -> str:
+    said = felt.said
     what = f"{said['requests'] / _SECONDS:.0f} requests/s, {said['sockets']} sockets, {said['begun']} logins begun: {said['statuses']}"
-    medians = ", ".join(f"{name} {_median(quiet[name]):.1f} and {_median(busy[name]):.1f} ms" for name in acts)
-    return [*rows, absolute("flood_memory", grown / 1024, "MiB", "< 8 MiB"), Note(f"flood: {what}; medians before and during: {medians}")]
+    acts = [
+        f"{name} p99 {_p99(felt.quiet[name]):.0f} and {_p99(felt.busy[name]):.0f} ms, "
+        f"median {_median(felt.quiet[name]):.1f} and {_median(felt.busy[name]):.1f} ms"
+        for name in felt.quiet
+    ]
+    return f"{what}; before and during: {'; '.join(acts)}; memory {felt.grown / 1024:+.1f} MiB"
 
 
 @contextmanager
 def _strangers(person: Person, issuer: str, seconds: float) -> Iterator[dict[str, Any]]:
     """Junk from a process of its own. The block ends when that does; what was sent and what came back is then in the dictionary."""
-    session = next(c.name for c in person.jar.for_host() if c.name.startswith("st_auth-"))
+    session = next(c.name for c in person.jar.for_host() if c.name.startswith(LOGIN_COOKIES))
     command = [sys.executable, "-m", "bench.rows.flood", person.app.url, session, issuer, str(seconds)]
     said: dict[str, Any] = {}
     process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
