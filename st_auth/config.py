@@ -13,13 +13,14 @@ from typing import Any, Literal
 from urllib.parse import SplitResult, urlsplit
 
 from st_auth.config_reader import SECRETS, Reader, texts
+from st_auth.connection_config import ConnectionConfig, connections_of
 from st_auth.errors import ConfigError, Problem
 from st_auth.kept_secret import kept_secret
 from st_auth.oauth.profile import Provider, resolve
 from st_auth.oauth.urls import is_loopback
 from st_auth.secret import Secret
 
-__all__ = ["Allow", "Config", "Host", "is_loopback", "parse"]
+__all__ = ["Allow", "Config", "ConnectionConfig", "Host", "is_loopback", "parse"]
 
 RequireLogin = Literal["before_app", "in_script"]
 
@@ -75,6 +76,8 @@ class Config:
     freeze_heap: bool
     personas: Mapping[str, Path | None]
     landing: Mapping[str, str]
+    connections: Mapping[str, ConnectionConfig]
+    max_connections: int
     warnings: tuple[str, ...]
 
     @property
@@ -135,6 +138,8 @@ def parse(secrets: Mapping[str, Any], host: Host, env: Mapping[str, str] = os.en
         freeze_heap=reader.flag("freeze_heap", True),
         personas=MappingProxyType(_personas(auth, providers, host, reader)),
         landing=MappingProxyType(_landings(auth, providers)),
+        connections=MappingProxyType(connections_of(secrets, providers, reader)),
+        max_connections=reader.whole("max_connections", 500),
         warnings=(),
     )
     _judge_together(config, is_dev, loopback, reader)

@@ -2,19 +2,16 @@
 
 import difflib
 import ipaddress
-import re
 from collections.abc import Callable, Mapping
 from datetime import timedelta
 from typing import Any, Final
 
+from st_auth.clock import span_of
 from st_auth.errors import ConfigError, Problem
 
 __all__ = ["SECRETS", "Reader", "texts"]
 
 SECRETS: Final = ".streamlit/secrets.toml"
-
-_SPAN = re.compile(r"(\d+(?:\.\d+)?)\s*(s|m|h|d)")
-_SECONDS = {"s": 1, "m": 60, "h": 3600, "d": 86400}
 
 
 class Reader:
@@ -82,13 +79,11 @@ class Reader:
         self._known.add(key)
         if key not in self.own:
             return default
-        text = str(self.own[key]).strip()
-        parts = _SPAN.findall(text)
-        seconds = sum(float(number) * _SECONDS[unit] for number, unit in parts)
-        if not parts or _SPAN.sub("", text).strip() or not 1 <= seconds <= 90 * 86400:
+        span = span_of(str(self.own[key]))
+        if span is None or not timedelta(seconds=1) <= span <= timedelta(days=90):
             self.wrong(f"st_auth.{key}", "is not a span of time between 1s and 90d", 'write it like "4h", "90m" or "1h 30m"')
             return default
-        return timedelta(seconds=seconds)
+        return span
 
     def networks(self, key: str) -> tuple[ipaddress.IPv4Network | ipaddress.IPv6Network, ...]:
         """A list of networks in CIDR notation."""

@@ -10,6 +10,7 @@ from itsdangerous import BadData, URLSafeTimedSerializer
 from st_auth.client import Client
 from st_auth.clock import SYSTEM, Clock
 from st_auth.config import Config
+from st_auth.connections.pool import Pool
 from st_auth.dev_provider import DevProvider, load_personas
 from st_auth.errors import ConfigError, Problem
 from st_auth.grants import Grants
@@ -40,6 +41,7 @@ class Core:
     live: Live
     clients: Mapping[str, Client]
     grants: Grants
+    pool: Pool
     dev: Mapping[str, DevProvider]
     clock: Clock
 
@@ -58,7 +60,8 @@ class Core:
         return URLSafeTimedSerializer(list(reversed(self.keyring.derive_all(f"sign/{purpose}"))), salt=purpose)
 
     def close(self) -> None:
-        """Close what is open: revocations under way, clients and store."""
+        """Close what is open: people's connections, revocations under way, clients and store."""
+        self.pool.close()
         self.grants.close()
         for client in self.clients.values():
             client.close()
@@ -79,6 +82,8 @@ def build(config: Config, clock: Clock = SYSTEM, *, http: Callable[[str], Http] 
     for warning in config.warnings:
         _LOGGER.warning("%s", warning)
     sessions, live = Sessions(vault, limits, clock), Live(limits, clock)
+    grants = Grants(sessions, live, clients, config.allow, clock)
+    pool = Pool(config.connections, grants, live, app=config.app_id, at_most=config.max_connections, clock=clock)
     return Core(
         config=config,
         keyring=keyring,
@@ -87,7 +92,8 @@ def build(config: Config, clock: Clock = SYSTEM, *, http: Callable[[str], Http] 
         sessions=sessions,
         live=live,
         clients=MappingProxyType(clients),
-        grants=Grants(sessions, live, clients, config.allow, clock),
+        grants=grants,
+        pool=pool,
         dev=MappingProxyType(dev),
         clock=clock,
     )

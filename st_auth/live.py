@@ -4,7 +4,7 @@ Everything here is memory and safe to call from any thread; nothing here asks th
 """
 
 import threading
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from datetime import datetime, timedelta
 from typing import Any, Final, Protocol
 
@@ -149,6 +149,11 @@ class Live:
         self._confirmed_at = clock.monotonic()
         self.unfinished: dict[str, tuple[Session | None, str]] = {}  # None where only the key is known
         self._over: dict[str, tuple[str, float]] = {}
+        self._told_of_ends: list[Callable[[LiveSession], None]] = []
+
+    def on_end(self, tell: Callable[[LiveSession], None]) -> None:
+        """Let somebody know of each session that ends or is forgotten here; `tell` must be quick, as it may run in the event loop."""
+        self._told_of_ends.append(tell)
 
     def adopt(self, stored: Session) -> LiveSession:
         """Take a session that was just read from the store into the registry, or return the one that is there.
@@ -219,6 +224,11 @@ class Live:
         for socket in sockets:
             if socket is not keep:
                 socket.leave(why)
+        self._tell(session)
+
+    def _tell(self, session: LiveSession) -> None:
+        for tell in self._told_of_ends:
+            tell(session)
 
     def _forget(self, session: LiveSession) -> None:
         self._by_key.pop(session.stored.record_key, None)
@@ -231,11 +241,14 @@ class Live:
         """
         oldest = self.clock.monotonic() - _KEEP_WITHOUT_SOCKET
         with self._lock:
-            for session in [s for s in self._by_key.values() if not s.sockets and s.used < oldest]:
+            gone = [s for s in self._by_key.values() if not s.sockets and s.used < oldest]
+            for session in gone:
                 session.ended = "unwatched"
                 session.borrowed = None
                 self._forget(session)
             self._over = {key: over for key, over in self._over.items() if over[1] > oldest}
+        for session in gone:
+            self._tell(session)
 
     def confirmed(self) -> None:
         """The store has just answered for all live sessions."""

@@ -2,10 +2,12 @@
 
 import json
 from collections.abc import Callable, Mapping
-from datetime import datetime
+from datetime import datetime, timedelta
 from types import MappingProxyType
-from typing import Any
+from typing import Any, TypeVar
 
+from st_auth.connections.handle import Frame, Handle
+from st_auth.connections.pool import Place, Pool
 from st_auth.errors import LoginRequired
 from st_auth.grants import Grants
 from st_auth.live import LiveSession
@@ -13,6 +15,8 @@ from st_auth.personal import SHARED, Personal
 from st_auth.secret import AccessToken, Secret
 
 __all__ = ["User", "UserSession"]
+
+T = TypeVar("T")
 
 
 class UserSession(Personal):
@@ -54,12 +58,13 @@ class User(Personal):
     in a function that Streamlit caches for everybody, and it raises LoginRequired once its session has ended.
     """
 
-    __slots__ = ("_facts", "_grants", "_is_shared", "_live", "_profile", "_session")
+    __slots__ = ("_facts", "_grants", "_live", "_place", "_pool", "_profile", "_session")
 
-    def __init__(self, live: LiveSession, is_shared: Callable[[], bool], grants: Grants) -> None:
+    def __init__(self, live: LiveSession, place: Place, grants: Grants, pool: Pool) -> None:
         self._live = live
-        self._is_shared = is_shared
+        self._place = place
         self._grants = grants
+        self._pool = pool
         self._facts: tuple[bytes, Mapping[str, Any]] = (b"", {})
         self._profile: tuple[bytes, dict[str, Any]] = (b"", {})
         self._session = UserSession(live)
@@ -134,6 +139,29 @@ class User(Personal):
             tokens = self._grants.tokens(live, provider, refused=refusal)
         return AccessToken(tokens.access_token.reveal())
 
+    def connection(self, name: str | None = None, *, role: str | None = None) -> Handle:
+        """Return this person's connection: `[connections.NAME]`, or the one with `default = true`, or the only one.
+
+        It opens at its first use, with this person's token where the section says so, and closes when the login ends. `role` is in
+        place of the configured one. Raises ConfigError for a name that is not configured; `Handle` says what its uses raise.
+        """
+        return Handle(self._here(), self._pool.config(name), role, self._pool, self._place)
+
+    def query(self, sql: str, params: Any = None, *, ttl: str | float | timedelta | None = None, as_: Frame = "pandas") -> Any:
+        """Return the rows of a statement on the default connection; see `Handle.query`."""
+        return self.connection().query(sql, params, ttl=ttl, as_=as_)
+
+    def bind(self, act: Callable[..., T]) -> Callable[..., T]:
+        """Return `act` for a thread of your own, such as one of a pool: there it may use this person's connections, and nobody else's.
+
+            with ThreadPoolExecutor() as pool:
+                frames = list(pool.map(user.bind(load), regions))
+
+        Raises CrossSessionError where this is not a run of this person's.
+        """
+        self._place.require(self._here().login_id)
+        return self._place.bind(act)
+
     def _about(self) -> dict[str, Any]:
         written = self._here().stored.profile_json
         if self._profile[0] is not written:
@@ -142,7 +170,7 @@ class User(Personal):
 
     def _here(self) -> LiveSession:
         """The live session; every attribute passes here."""
-        if self._is_shared():
+        if self._place.is_shared():
             raise TypeError(SHARED)
         if self._live.ended:
             raise LoginRequired(

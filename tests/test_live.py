@@ -1,6 +1,7 @@
 """This process's live sessions: limits by the monotonic clock, tabs that are sent away, and what other replicas wrote."""
 
 import threading
+from contextlib import nullcontext
 from dataclasses import replace
 from datetime import timedelta
 
@@ -8,6 +9,7 @@ import pytest
 from hypothesis import given, strategies as some
 
 from st_auth.config import Allow
+from st_auth.connections.pool import Pool
 from st_auth.grants import Grants
 from st_auth.keyring import Keyring
 from st_auth.live import HELD_AFTER, Live, LiveSession
@@ -35,6 +37,25 @@ class Ear:
         self.said.append((text, seconds))
 
 
+class Anywhere:
+    """A place for tests that are not about places: everybody may use everything."""
+
+    def __init__(self, *, shared=False):
+        self.shared = shared
+
+    def is_shared(self):
+        return self.shared
+
+    def require(self, login_id):
+        pass
+
+    def wait(self, text):
+        return nullcontext()
+
+    def bind(self, act):
+        return act
+
+
 class World:
     def __init__(self):
         self.clock = TurnedClock()
@@ -43,6 +64,7 @@ class World:
         self.sessions = Sessions(vault, LIMITS, self.clock.clock)
         self.live = Live(LIMITS, self.clock.clock)
         self.grants = Grants(self.sessions, self.live, {}, Allow(), self.clock.clock)
+        self.pool = Pool({}, self.grants, self.live)
 
     def begin(self, **fields) -> LiveSession:
         _, stored = self.sessions.begin(Somebody(**fields))

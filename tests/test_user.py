@@ -10,7 +10,7 @@ from st_auth.errors import LoginRequired
 from st_auth.live import Live
 from st_auth.testing import Somebody
 from st_auth.user import User
-from tests.test_live import World
+from tests.test_live import Anywhere, World
 
 CLAIMS = {"sub": "ada", "roles": ["a", {"b": 1}], "name": "Ада Лавлейс"}
 
@@ -27,7 +27,7 @@ def live(world):
 
 @pytest.fixture
 def user(live, world):
-    return User(live, lambda: False, world.grants)
+    return User(live, Anywhere(), world.grants, world.pool)
 
 
 def test_it_says_who_logged_in(user):
@@ -44,7 +44,7 @@ def test_claims_are_whole_and_read_only(user):
 
 
 def test_a_person_without_an_address_has_an_empty_one(world):
-    assert User(world.begin(email=None), lambda: False, world.grants).email == ""
+    assert User(world.begin(email=None), Anywhere(), world.grants, world.pool).email == ""
 
 
 def test_it_says_how_long_the_login_lasts(user, world):
@@ -70,7 +70,7 @@ def test_a13_after_the_end_every_attribute_says_that_it_is_over(world: World, li
 
 @pytest.mark.parametrize("name", ["issuer", "subject", "name", "email", "groups", "claims", "provider", "session"])
 def test_a16_in_a_function_that_is_cached_for_everybody_nothing_can_be_read(live, world, name):
-    shared = User(live, lambda: True, world.grants)
+    shared = User(live, Anywhere(shared=True), world.grants, world.pool)
 
     with pytest.raises(TypeError, match="shown to everybody"):
         getattr(shared, name)
@@ -91,9 +91,9 @@ def test_a16_streamlit_that_hashes_it_for_a_cache_is_told_why_not(user):
 
 
 def test_users_are_equal_by_issuer_and_subject_alone(world, user):
-    again = User(world.begin(name="Somebody else now"), lambda: False, world.grants)
-    other_issuer = User(world.begin(issuer="https://other.example"), lambda: False, world.grants)
-    other_subject = User(world.begin(subject="bob"), lambda: False, world.grants)
+    again = User(world.begin(name="Somebody else now"), Anywhere(), world.grants, world.pool)
+    other_issuer = User(world.begin(issuer="https://other.example"), Anywhere(), world.grants, world.pool)
+    other_subject = User(world.begin(subject="bob"), Anywhere(), world.grants, world.pool)
 
     assert user == again
     assert user != other_issuer
@@ -139,7 +139,7 @@ def test_a13_after_the_end_there_is_no_token(world, live, user):
 
 
 def test_a16_in_a_function_that_is_cached_for_everybody_there_is_no_token(live, world):
-    shared = User(live, lambda: True, world.grants)
+    shared = User(live, Anywhere(shared=True), world.grants, world.pool)
 
     with pytest.raises(TypeError, match="shown to everybody"):
         shared.token()

@@ -41,6 +41,7 @@ def _streamlits_session(ground: Ground) -> float:
 
 
 def _measure(what: str) -> tuple[float, float]:
+    from st_auth.app.place import PLACE
     from st_auth.core import build
     from st_auth.user import User
 
@@ -50,7 +51,7 @@ def _measure(what: str) -> tuple[float, float]:
     def add(count: int) -> None:
         for _ in range(count):
             live = core.live.adopt(_as_read_from_the_store(core, next(people)))
-            live.anchor = user = User(live, bool, core.grants)
+            live.anchor = user = User(live, PLACE, core.grants, core.pool)
             if what == "claims":
                 user.claims, user.email  # noqa: B018  # what a script that looks at its person does
 

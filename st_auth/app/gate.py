@@ -7,6 +7,7 @@ from urllib.parse import quote
 import streamlit as st
 
 from st_auth import streamlit_facts as facts
+from st_auth.app.place import PLACE
 from st_auth.errors import ConfigError, LoginRequired, Problem, Unavailable
 from st_auth.personal import SHARED
 from st_auth.streamlit_facts import LOGIN_ID_KEY, get_script_run_ctx, in_cached_function
@@ -61,7 +62,7 @@ def current_user() -> User | None:
         raise TypeError(SHARED)
     user = live.anchor
     if type(user) is not User:
-        user = live.anchor = User(live, in_cached_function.get, core.grants)
+        user = live.anchor = User(live, PLACE, core.grants, core.pool)
     return user
 
 

@@ -2,12 +2,14 @@
 
 import contextlib
 import gc
+import threading
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 from urllib.parse import urlsplit
 
 from streamlit import runtime as _runtime
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
+from streamlit.runtime.scriptrunner_utils import script_run_context as _runs
 from streamlit.runtime.scriptrunner_utils.script_run_context import ScriptRunContext, get_script_run_ctx, in_cached_function
 
 __all__ = [
@@ -19,6 +21,7 @@ __all__ = [
     "files_of",
     "get_script_run_ctx",
     "in_cached_function",
+    "in_run",
     "is_authors_route",
     "is_deferred_for",
     "open_sockets",
@@ -35,11 +38,24 @@ __all__ = [
 SOCKET_KEY: Final = "st_auth.socket"
 
 _CORE_ATTRIBUTE = "_st_auth_core"
+_RUN = _runs.SCRIPT_RUN_CONTEXT_ATTR_NAME  # type: ignore[attr-defined]  # it moved since 1.62 and is still found here
 
 
 def script_run_ctx() -> ScriptRunContext | None:
     """The context of this thread's script run; None outside of one. Never warns."""
     return get_script_run_ctx(suppress_warning=True)
+
+
+@contextlib.contextmanager
+def in_run(context: ScriptRunContext) -> Iterator[None]:
+    """Let this thread be a part of a script's run while the block lasts; what it was a part of before comes back."""
+    thread = threading.current_thread()
+    before = getattr(thread, _RUN, None)
+    setattr(thread, _RUN, context)
+    try:
+        yield
+    finally:
+        setattr(thread, _RUN, before)
 
 
 def send_to(context: ScriptRunContext, url: str) -> None:

@@ -9,7 +9,7 @@ from st_auth.streamlit_facts import SOCKET_KEY
 from st_auth.user import User
 from st_auth.web.step_up import Asked
 from tests.streamlit_runtime import a_run, a_session
-from tests.test_live import World
+from tests.test_live import Anywhere, World
 from tests.web.inprocess import tab_of
 
 NOW = 1_800_000_000
@@ -17,7 +17,7 @@ NOW = 1_800_000_000
 
 def somebody(**claims):
     world = World()
-    return User(world.begin(claims=claims), lambda: False, world.grants)
+    return User(world.begin(claims=claims), Anywhere(), world.grants, world.pool)
 
 
 @pytest.mark.parametrize(

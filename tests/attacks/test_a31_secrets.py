@@ -18,6 +18,7 @@ from st_auth.testing import FakeIssuer
 from st_auth.user import User
 from st_auth.web import login
 from tests.servers.streamlit_app import COOKIE_SECRET, auth_secrets
+from tests.test_live import Anywhere
 from tests.web.inprocess import SECRET, Browser, House
 
 
@@ -165,7 +166,7 @@ def test_a31c_no_form_of_anything_of_a_login_shows_a_secret(house):
     cookie = ana.cookies[house.gate.names.session]
     live = house.live[0]
     stored = house.core.sessions.resume(Secret(cookie))
-    user = User(live, lambda: False, house.core.grants)
+    user = User(live, Anywhere(), house.core.grants, house.core.pool)
     core, config, provider = house.core, house.config, house.config.providers["okta"]
     things = [core, config, core.keyring, core.vault, provider, live, live.stored, stored, stored.tokens, user, user.session]
 
@@ -191,6 +192,6 @@ def test_a31d_a_session_with_its_tokens_does_not_leave_by_pickle_or_copy(house, 
     ana.log_in()
     stored = house.core.sessions.resume(Secret(ana.cookies[house.gate.names.session]))
 
-    for thing in (stored.tokens.access_token, stored.cookie_key, User(house.live[0], lambda: False, house.core.grants)):
+    for thing in (stored.tokens.access_token, stored.cookie_key, User(house.live[0], Anywhere(), house.core.grants, house.core.pool)):
         with pytest.raises(TypeError):
             way(thing)

@@ -1,0 +1,200 @@
+"""[connections.*] of secrets.toml: which of them are ours, whose credentials open them, and what each kind may be told."""
+
+import difflib
+import re
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from types import MappingProxyType
+from typing import Any, Final, Literal
+
+from st_auth.config_reader import Reader
+from st_auth.oauth.urls import is_loopback
+
+__all__ = ["KINDS", "ConnectionConfig", "Kind", "connections_of"]
+
+Rules = Literal["engine", "file"]
+
+_PREFIX: Final = "st_auth."
+_OURS: Final = ("type", "token_from", "resource", "exchange", "rules", "default")
+_CREDENTIALS: Final = ("password", "private_key_file", "private_key_file_pwd", "token")
+_TYPES: Final = {str: "text in quotes", int: "a whole number", bool: "true or false", dict: "a table"}
+_NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
+
+
+@dataclass(frozen=True, slots=True)
+class Kind:
+    """What one kind of connection may be told: its keys with their types, those it needs, and those that hold an app's own credentials.
+
+    `extra` is what pip installs for it.
+    """
+
+    name: str
+    keys: Mapping[str, type]
+    needs: tuple[str, ...]
+    extra: str
+    credentials: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ConnectionConfig:
+    """One connection as the app's author configured it.
+
+    `token_from` names the provider whose token of the person opens it; None where the app's own login does, or nobody's. `rules` says
+    who decides about rows: the engine behind the connection, or the app's rule file. Texts in `options` may hold `{claim}`.
+    """
+
+    name: str
+    kind: str
+    options: Mapping[str, Any] = field(repr=False)
+    token_from: str | None = None
+    resource: str = ""
+    exchange: bool = False
+    rules: Rules = "engine"
+    is_default: bool = False
+
+
+KINDS: Final[Mapping[str, Kind]] = {
+    "SnowflakeConnection": Kind(
+        "snowflake",
+        {
+            "account": str,
+            "host": str,
+            "port": int,
+            "protocol": str,
+            "user": str,
+            "role": str,
+            "warehouse": str,
+            "database": str,
+            "schema": str,
+            "session_parameters": dict,
+            "login_timeout": int,
+            "query_timeout": int,
+        },
+        ("account",),
+        "snowflake",
+        _CREDENTIALS,
+    ),
+    "DuckDBConnection": Kind("duckdb", {"path": str, "read_only": bool}, ("path",), "duckdb"),
+}
+
+
+def connections_of(secrets: Mapping[str, Any], providers: Iterable[str], reader: Reader) -> dict[str, ConnectionConfig]:
+    """Return the connections whose `type` is ours; what is wrong with them goes to the reader. Other people's types are left alone."""
+    sections = secrets.get("connections", {})
+    if not isinstance(sections, Mapping):
+        return {}
+    found = {}
+    for name, section in sections.items():
+        kind = section.get("type") if isinstance(section, Mapping) else None
+        if isinstance(kind, str) and kind.startswith(_PREFIX):
+            reading = _Section(name, section, reader)
+            if config := reading.config(kind.removeprefix(_PREFIX), tuple(providers)):
+                found[name] = config
+    _judge_default(found, reader)
+    return found
+
+
+def _judge_default(found: Mapping[str, ConnectionConfig], reader: Reader) -> None:
+    if len(chosen := [name for name, config in found.items() if config.is_default]) > 1:
+        reader.wrong(f"connections.{chosen[1]}.default", f"is true, and so is that of {chosen[0]}", "leave it to one of them")
+
+
+class _Section:
+    """Reads one [connections.NAME]."""
+
+    def __init__(self, name: str, section: Mapping[str, Any], reader: Reader) -> None:
+        self._name = name
+        self._section = section
+        self._reader = reader
+
+    def config(self, type_name: str, providers: tuple[str, ...]) -> ConnectionConfig | None:
+        """Return the connection, or None after a problem without which nothing else can be judged."""
+        kind = KINDS.get(type_name)
+        if kind is None:
+            self._wrong("type", "is no connection of st_auth", _near(type_name, KINDS, _PREFIX))
+            return None
+        self._judge_name()
+        self._judge_keys(kind)
+        token_from = self._token_from(kind, providers)
+        return ConnectionConfig(
+            name=self._name,
+            kind=kind.name,
+            options=MappingProxyType({key: value for key, value in self._section.items() if key not in _OURS}),
+            token_from=token_from,
+            resource=self._text("resource"),
+            exchange=self._flag("exchange", needs="resource"),
+            rules=self._rules(token_from),
+            is_default=self._flag("default"),
+        )
+
+    def _judge_name(self) -> None:
+        if not _NAME.fullmatch(self._name):
+            self._wrong("", "has a name with other than letters, digits, - and _", "give it a plain name")
+        if self._name == "snowflake":
+            text = "connections.snowflake: st.connection(“snowflake”) always means Streamlit's own; rename this section."
+            self._reader.warnings.append(text)
+
+    def _judge_keys(self, kind: Kind) -> None:
+        known = {**kind.keys, **dict.fromkeys(kind.credentials, str)}
+        for key, value in self._section.items():
+            if key in _OURS:
+                continue
+            if key not in known:
+                self._wrong(key, f"is no key of a {kind.name} connection", _near(key, (*known, *_OURS)))
+            elif not isinstance(value, Mapping if known[key] is dict else known[key]) or (known[key] is int and isinstance(value, bool)):
+                self._wrong(key, f"must be {_TYPES[known[key]]}", f"write {_TYPES[known[key]]}")
+        for key in kind.needs:
+            if not self._section.get(key):
+                self._wrong(key, "is missing", f"every {kind.name} connection needs it; see docs/connections.md")
+        protocol, host = self._section.get("protocol", "https"), str(self._section.get("host", ""))
+        if protocol != "https" and not is_loopback(host):
+            self._wrong("protocol", "would send the token in plain text", 'use "https"; plain http only works to this machine')
+
+    def _token_from(self, kind: Kind, providers: tuple[str, ...]) -> str | None:
+        own = [key for key in kind.credentials if key in self._section]
+        name = self._section.get("token_from")
+        if name is None:
+            if kind.credentials and not own:
+                mend = 'write token_from = "PROVIDER", so that each person opens it with their own login'
+                self._wrong("token_from", "is missing, and there is no other way to log in", mend)
+            return None
+        if not isinstance(name, str) or name not in providers:
+            self._wrong("token_from", "names no provider of [auth]", f"name one of: {', '.join(providers)}")
+            return None
+        if not kind.credentials:
+            self._wrong("token_from", f"means nothing to a {kind.name} connection", "leave it out")
+        for key in own:
+            self._wrong(key, "stands beside token_from", "decide whose login opens it: the person's (token_from) or the app's")
+        return name
+
+    def _rules(self, token_from: str | None) -> Rules:
+        rules = self._section.get("rules", "engine" if token_from else "file")
+        if rules not in ("engine", "file"):
+            self._wrong("rules", 'is neither "engine" nor "file"', 'write "file" (the rule file decides) or "engine" (the database does)')
+        return "engine" if rules == "engine" else "file"
+
+    def _text(self, key: str) -> str:
+        value = self._section.get(key, "")
+        if not isinstance(value, str):
+            self._wrong(key, "must be text in quotes", "write text in quotes")
+            return ""
+        if value and "token_from" not in self._section:
+            self._wrong(key, "needs token_from", "say whose token it is for, or leave it out")
+        return value
+
+    def _flag(self, key: str, *, needs: str = "") -> bool:
+        value = self._section.get(key, False)
+        if not isinstance(value, bool):
+            self._wrong(key, "must be true or false", "write true or false")
+        if value and needs and not self._section.get(needs):
+            self._wrong(key, f"needs {needs}", f"write {needs} too, or leave both out")
+        return bool(value)
+
+    def _wrong(self, key: str, what: str, mend: str) -> None:
+        self._reader.wrong(f"connections.{self._name}{'.' if key else ''}{key}", what, mend)
+
+
+def _near(word: str, known: Iterable[str], prefix: str = "") -> str:
+    words = sorted(known)
+    near = difflib.get_close_matches(word, words, n=1)
+    return f"did you mean {prefix + near[0]!r}?" if near else f"known: {', '.join(prefix + one for one in words)}"

@@ -1,0 +1,1 @@
+"""Connections that belong to a person: `pool` keeps them apart, `handle` is what an app holds; each kind has a file with its driver."""

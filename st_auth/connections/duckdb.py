@@ -1,0 +1,59 @@
+"""DuckDB, embedded: the app's own file, opened for each person with who they are in the variable `st_auth_user`."""
+
+from typing import Any
+
+from st_auth.connections.frames import from_arrow
+from st_auth.connections.opening import Opening, attempt, failure, reason
+from st_auth.errors import ConnectionFailed
+
+__all__ = ["connect"]
+
+
+def connect(opening: Opening) -> "DuckDB":
+    """Open the file, read-only unless the section says otherwise. Raises ConnectionFailed (`unreachable`)."""
+    import duckdb
+
+    def opened() -> Any:
+        connection = duckdb.connect(opening.options["path"], read_only=bool(opening.options.get("read_only", True)))
+        connection.execute("SET VARIABLE st_auth_user = $1", [opening.subject])
+        return connection
+
+    def failed(error: Exception) -> ConnectionFailed:
+        hint = "Check `path` in the section, and that no other process has the file open for writing."
+        return failure(opening.config.name, "unreachable", f"the file cannot be opened ({reason(error)}).", hint, error)
+
+    return DuckDB(opening.config.name, attempt(opened, failed))
+
+
+class DuckDB:
+    """One person's door to the file; each statement runs on a cursor of its own, as DuckDB wants it of threads."""
+
+    def __init__(self, name: str, raw: Any) -> None:
+        self._name = name
+        self.raw = raw
+
+    def query(self, sql: str, params: Any, as_: str) -> Any:
+        """Run a statement; `params` stand for `?` or `$1` as a list, for `$name` as a dict."""
+        with self.raw.cursor() as cursor:
+            cursor.execute(sql, params)
+            return cursor.df() if as_ == "pandas" else from_arrow(cursor.to_arrow_table(), as_)
+
+    def cursor(self) -> Any:
+        """Return a cursor."""
+        return self.raw.cursor()
+
+    def is_over(self, error: Exception) -> bool:
+        """Whether the file was closed under us."""
+        return type(error).__name__ == "ConnectionException"
+
+    def failed(self, error: Exception) -> ConnectionFailed:
+        """Say that the database refused the statement."""
+        return failure(self._name, "query_failed", f"{reason(error)}", "Check the statement and its parameters.", error)
+
+    def cancel(self) -> None:
+        """Stop what runs."""
+        self.raw.interrupt()
+
+    def close(self) -> None:
+        """Close the connection; the file stays open while somebody else has it."""
+        self.raw.close()

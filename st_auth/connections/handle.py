@@ -1,0 +1,150 @@
+"""What app code holds of a connection: it opens at first use, belongs to one login, and refuses to be used from anywhere else."""
+
+from collections.abc import Callable
+from datetime import timedelta
+from typing import Any, Final, Literal, Self, TypeVar
+
+from st_auth.config import ConnectionConfig
+from st_auth.connections.opening import Connection, attempt
+from st_auth.connections.pool import Place, Pool
+from st_auth.connections.results import key_of, ttl_of
+from st_auth.errors import PermissionDenied
+from st_auth.live import LiveSession
+from st_auth.personal import Personal
+
+__all__ = ["Cursor", "Frame", "Handle"]
+
+T = TypeVar("T")
+Frame = Literal["pandas", "polars", "arrow"]
+
+_FRAMES: Final = ("pandas", "polars", "arrow")
+_NO_RULE: Final = (
+    'This version has no rule file yet. `rules = "engine"` in the section leaves the decision to the database: every person then sees what '
+    "the app's login may see there."
+)
+
+
+class Handle(Personal):
+    """One person's connection, for as long as their login lasts.
+
+    Each use asks whether the login still lives and whether it is the one of this run. Otherwise: LoginRequired (`session_ended`), or
+    CrossSessionError. It cannot be hashed, copied, pickled, or used in a function that Streamlit caches for everybody.
+    """
+
+    __slots__ = ("_config", "_live", "_place", "_pool", "_role")
+
+    def __init__(self, live: LiveSession, config: ConnectionConfig, role: str | None, pool: Pool, place: Place) -> None:
+        self._live = live
+        self._config = config
+        self._role = role
+        self._pool = pool
+        self._place = place
+
+    @property
+    def name(self) -> str:
+        """The name of the `[connections.NAME]` section."""
+        return self._config.name
+
+    def query(self, sql: str, params: Any = None, *, ttl: str | float | timedelta | None = None, as_: Frame = "pandas") -> Any:
+        """Return the rows of a statement as a frame: `pandas`, `polars` or `arrow`.
+
+        `params` are bound in the driver's own style. With `ttl` (seconds, a timedelta, or "10m") the result is kept for this login and
+        given again without asking the server; each caller gets a frame of their own.
+
+        Raises LoginRequired, CrossSessionError, PermissionDenied, ConnectionFailed, ProviderError or Unavailable.
+        """
+        self._require_engine("query")
+        if as_ not in _FRAMES:
+            raise ValueError(f"as_ is one of {', '.join(_FRAMES)}.")
+        lasts = ttl_of(ttl)
+        if lasts is None:
+            return self._do(lambda connection: connection.query(sql, params, as_))
+        self._require_here()
+        key = key_of(self._live.login_id, f"{self._config.name} {self._role}", sql, params, as_)
+        if (kept := self._pool.results.get(key)) is None:
+            kept = self._do(lambda connection: connection.query(sql, params, as_))
+            self._pool.results.put(key, kept, lasts)
+        return kept
+
+    def cursor(self) -> "Cursor":
+        """Return a cursor of the driver's (PEP 249) that belongs to this login too; for one thread. Raises like `query`."""
+        self._require_engine("cursor")
+        return Cursor(self._do(lambda connection: connection.cursor()), self._require_here)
+
+    @property
+    def raw(self) -> Any:
+        """The driver's own object, unguarded: who gets hold of it acts as this person, past the end of the login's rules.
+
+        Raises like `query`.
+        """
+        return self._do(lambda connection: connection.raw)
+
+    def close(self) -> None:
+        """Close it now, and forget what its queries gave; the next use opens it again."""
+        self._require_here()
+        self._pool.close_one(self._live.login_id, self._config.name)
+
+    def _do(self, act: Callable[[Connection], T]) -> T:
+        self._require_here()
+        used: list[Connection] = []
+
+        def acted(connection: Connection) -> T:
+            used[:] = [connection]
+            return act(connection)
+
+        return attempt(
+            lambda: self._pool.use(self._live, self._config, self._role, self._place, acted),
+            lambda error: used[0].failed(error) if used else error,
+        )
+
+    def _require_here(self) -> None:
+        """Raise unless the login lives and this is a run of its."""
+        self._place.require(self._live.login_id)
+        self._pool.require_live(self._live)
+
+    def _require_engine(self, verb: str) -> None:
+        if self._config.rules == "file":
+            message = f"The connection “{self._config.name}” obeys the rule file, and nothing in it allows this {verb}."
+            raise PermissionDenied(message, code="no_rule", hint=_NO_RULE)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self._config.name!r})"
+
+
+class Cursor(Personal):
+    """A driver's cursor that asks at each use whether it is still the same login's run."""
+
+    __slots__ = ("_inner", "_require_here")
+
+    def __init__(self, inner: Any, require_here: Callable[[], None]) -> None:
+        self._inner = inner
+        self._require_here = require_here
+
+    def __getattr__(self, name: str) -> Any:
+        self._require_here()
+        found = getattr(self._inner, name)
+        return self._wrapped(found) if callable(found) else found
+
+    def _wrapped(self, method: Callable[..., Any]) -> Callable[..., Any]:
+        def call(*arguments: Any, **named: Any) -> Any:
+            self._require_here()
+            answer = method(*arguments, **named)
+            return self if answer is self._inner else answer
+
+        return call
+
+    def __iter__(self) -> "Cursor":
+        return self
+
+    def __next__(self) -> Any:
+        self._require_here()
+        return next(self._inner)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self._inner.close()
+
+    def __repr__(self) -> str:
+        return "Cursor(***)"

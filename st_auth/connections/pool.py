@@ -1,0 +1,359 @@
+"""Which open connection is whose: one for each login, connection and role, opened at first use, closed when the login ends."""
+
+import json
+import logging
+import threading
+from collections.abc import Callable, Mapping
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from importlib import import_module
+from typing import Any, Final, Protocol, TypeVar
+
+from st_auth.clock import SYSTEM, Clock
+from st_auth.config import ConnectionConfig
+from st_auth.connections.opening import Connection, Opening, Stale, filled
+from st_auth.connections.results import Results
+from st_auth.errors import ConfigError, ConnectionFailed, LoginRequired, Problem, Unavailable
+from st_auth.grants import Grants
+from st_auth.live import Live, LiveSession
+from st_auth.secret import Secret
+from st_auth.workers import Turns, Workers
+
+__all__ = ["Place", "Pool"]
+
+_IDLE: Final = 900.0
+_COOL_DOWN: Final = 5.0
+_CLOSERS: Final = 8
+_CLOSINGS_AT_MOST: Final = 100_000
+_LOGGER = logging.getLogger("st_auth")
+
+T = TypeVar("T")
+Key = tuple[str, str]  # connection and role
+
+
+class Place(Protocol):
+    """Where app code stands when it uses a connection: in whose run, and how somebody who waits is told."""
+
+    def is_shared(self) -> bool:
+        """Whether this is a function whose result is cached for everybody."""
+        ...
+
+    def require(self, login_id: str) -> None:
+        """Raise TypeError in a function that is cached for everybody, CrossSessionError in somebody else's run or in nobody's."""
+        ...
+
+    def wait(self, text: str) -> AbstractContextManager[object]:
+        """Show that something takes a while."""
+        ...
+
+    def bind(self, act: Callable[..., T]) -> Callable[..., T]:
+        """Return `act` for a thread of its own, where it runs as a part of the present run."""
+        ...
+
+
+@dataclass(eq=False, slots=True)
+class _Opened:
+    """An open connection, who uses it just now, and whether it is to be closed once nobody does.
+
+    `derived` is one whose role follows from the person's claims: there is one at a time.
+    """
+
+    connection: Connection
+    used_at: float
+    derived: bool = False
+    users: int = 0
+    over: bool = False
+    guard: threading.Lock = field(default_factory=threading.Lock)
+
+    def enter(self, now: float) -> bool:
+        """Begin to use it; False if it is over."""
+        with self.guard:
+            if self.over:
+                return False
+            self.users += 1
+            self.used_at = now
+            return True
+
+    def leave(self, now: float) -> bool:
+        """Stop using it; True for the last user of one that is over, who closes it."""
+        with self.guard:
+            self.users -= 1
+            self.used_at = now
+            return self.over and self.users == 0
+
+    def end(self, *, if_free: bool = False) -> bool:
+        """Let nobody else begin; True if this call ended it and nobody uses it. With `if_free`, one in use stays as it is."""
+        with self.guard:
+            if self.over or (if_free and self.users):
+                return False
+            self.over = True
+            return self.users == 0
+
+
+@dataclass(frozen=True, slots=True)
+class _Wanted:
+    """Which connection, of whom, in which role; its options with the person's claims filled in."""
+
+    live: LiveSession
+    config: ConnectionConfig
+    options: Mapping[str, Any]
+    role: str
+    derived: bool
+
+    @property
+    def key(self) -> Key:
+        return self.config.name, self.role
+
+
+class Pool:
+    """The open connections of one process, by login. Safe to call from any thread.
+
+    A connection belongs to a login id and is never lent to another; what is closed here is closed at its server too.
+    """
+
+    def __init__(
+        self,
+        configs: Mapping[str, ConnectionConfig],
+        grants: Grants,
+        live: Live,
+        *,
+        app: str = "",
+        at_most: int = 500,
+        clock: Clock = SYSTEM,
+    ) -> None:
+        self.configs = configs
+        self.results = Results(clock)
+        self._grants = grants
+        self._live = live
+        self._app = app
+        self._at_most = at_most
+        self._clock = clock
+        self._lock = threading.Lock()
+        self._opened: dict[str, dict[Key, _Opened]] = {}
+        self._failed: dict[tuple[str, Key], tuple[ConnectionFailed, float]] = {}
+        self._turns = Turns()
+        self._closing = Workers(_CLOSERS, _CLOSINGS_AT_MOST)
+        self._closed = False
+        live.on_end(self.end)
+
+    def config(self, name: str | None) -> ConnectionConfig:
+        """Return one connection's configuration: by name, or the default one, or the only one. Raises ConfigError."""
+        if name is None:
+            chosen = [config for config in self.configs.values() if config.is_default] or list(self.configs.values())
+            if len(chosen) == 1:
+                return chosen[0]
+        elif name in self.configs:
+            return self.configs[name]
+        key, known = f"connections.{name}" if name else "connections", ", ".join(self.configs) or "none is configured"
+        mend = f"name one of: {known}" if name else f"write default = true in one of: {known}"
+        raise ConfigError([Problem(".streamlit/secrets.toml", key, "is not there" if name else "has no default", mend)])
+
+    def use(self, live: LiveSession, config: ConnectionConfig, role: str | None, place: Place, act: Callable[[Connection], T]) -> T:
+        """Do something with a person's connection: open it where it is not, and once more where its server has ended it.
+
+        Raises LoginRequired, ConnectionFailed, PermissionDenied, ProviderError or Unavailable.
+        """
+        before: _Opened | None = None
+        while True:
+            opened = self._enter(live, config, role, place, before)
+            try:
+                return act(opened.connection)
+            except Exception as error:  # every driver has a tree of its own
+                if before is not None or not opened.connection.is_over(error):
+                    raise
+                before = opened
+            finally:
+                self._leave(opened)
+
+    def require_live(self, live: LiveSession) -> None:
+        """Raise LoginRequired when a login is over, Unavailable while nobody can say whether it is."""
+        if live.lapsed(self._clock.monotonic()):
+            raise _over()
+        if self._live.is_held:
+            raise Unavailable("The store does not answer.", code="store")
+
+    def _enter(self, live: LiveSession, config: ConnectionConfig, role: str | None, place: Place, before: _Opened | None) -> _Opened:
+        """Return an open connection that counts us as a user, and is not `before`."""
+        options = filled(config, json.loads(live.stored.claims_json))
+        wanted = _Wanted(live, config, options, str(options.get("role", "") if role is None else role), derived=role is None)
+        while True:
+            opened = self._there(wanted)
+            if opened is None or opened is before:
+                with self._turns.of(f"{live.login_id} {wanted.key}"), place.wait(f"Connecting to {config.name} …"):
+                    opened = self._open(wanted, before)
+            if opened.enter(self._clock.monotonic()):
+                if not live.ended:
+                    return opened
+                self._leave(opened)
+                raise _over()
+
+    def _leave(self, opened: _Opened) -> None:
+        if opened.leave(self._clock.monotonic()):
+            self._close_soon(opened)
+
+    def _there(self, wanted: "_Wanted") -> _Opened | None:
+        opened = self._opened.get(wanted.live.login_id, {}).get(wanted.key)
+        return None if opened is None or opened.over else opened
+
+    def _open(self, wanted: "_Wanted", before: _Opened | None) -> _Opened:
+        """Open a connection, or return the one that somebody else has opened while we waited for our turn."""
+        there = self._there(wanted)
+        if there is not None and there is not before:
+            return there
+        self._require_rested(wanted)
+        self._close_replaced(wanted)
+        self._make_room()
+        try:
+            opened = self._connected(wanted)
+        except ConnectionFailed as failed:
+            self._failed[wanted.live.login_id, wanted.key] = failed, self._clock.monotonic()
+            raise
+        return self._kept(wanted, opened)
+
+    def _connected(self, wanted: "_Wanted") -> _Opened:
+        """Connect; with another token where the server does not take the first."""
+        opening = self._opening(wanted, None)
+        try:
+            return self._connect(wanted, opening)
+        except Stale as stale:
+            failed = stale.failed
+        try:
+            return self._connect(wanted, self._opening(wanted, opening.token))
+        except Stale as again:
+            failed = again.failed
+        except LoginRequired:
+            if wanted.live.ended:
+                raise
+        raise failed
+
+    def _connect(self, wanted: "_Wanted", opening: Opening) -> _Opened:
+        kind = import_module(f"st_auth.connections.{opening.config.kind}")
+        return _Opened(kind.connect(opening), self._clock.monotonic(), derived=wanted.derived)
+
+    def _opening(self, wanted: "_Wanted", refused: Secret[str] | None) -> Opening:
+        card = wanted.live.stored.card
+        tag = json.dumps({"app": self._app, "user": card.subject, "login": card.login_id}, separators=(",", ":"))
+        token = self._token(wanted.live, wanted.config, refused)
+        return Opening(wanted.config, wanted.options, wanted.role, token, card.subject, card.login_id, tag)
+
+    def _token(self, live: LiveSession, config: ConnectionConfig, refused: Secret[str] | None) -> Secret[str] | None:
+        name = config.token_from
+        if name is None:
+            return None
+        if config.resource:
+            return self._grants.tokens_for(live, name, config.resource, exchange=config.exchange, refused=refused).access_token
+        return self._grants.tokens(live, name, refused=refused).access_token
+
+    def _require_rested(self, wanted: "_Wanted") -> None:
+        """Raise what failed within the last five seconds again: a page that reruns does not knock at the server each time."""
+        failed = self._failed.get((wanted.live.login_id, wanted.key))
+        if failed is not None and self._clock.monotonic() - failed[1] < _COOL_DOWN:
+            raise failed[0].with_traceback(None)
+        self._failed.pop((wanted.live.login_id, wanted.key), None)
+
+    def _close_replaced(self, wanted: "_Wanted") -> None:
+        """Close what the new connection takes the place of: the one that is over, and the one for a role that the person had before."""
+        for key, opened in list(self._opened.get(wanted.live.login_id, {}).items()):
+            if key == wanted.key or (wanted.derived and opened.derived and key[0] == wanted.key[0]):
+                self._forget(wanted.live.login_id, key, opened)
+                self._end(opened)
+
+    def _kept(self, wanted: "_Wanted", opened: _Opened) -> _Opened:
+        with self._lock:
+            if not wanted.live.ended and not self._closed:
+                self._opened.setdefault(wanted.live.login_id, {})[wanted.key] = opened
+                return opened
+        opened.end()
+        self._close(opened)
+        raise _over()
+
+    # -- closing ---------------------------------------------------------------------------------------------------------
+
+    def close_one(self, login_id: str, name: str) -> None:
+        """Close a person's connections of this name; the next use opens another."""
+        for key, opened in list(self._opened.get(login_id, {}).items()):
+            if key[0] == name:
+                self._forget(login_id, key, opened)
+                self._end(opened)
+        self.results.forget(login_id)
+
+    def end(self, live: LiveSession) -> None:
+        """A login is over: what runs for it is stopped, and its connections are closed by and by."""
+        with self._lock:
+            gone = list(self._opened.pop(live.login_id, {}).values())
+        self.results.forget(live.login_id)
+        for login_id, key in [one for one in self._failed if one[0] == live.login_id]:
+            self._failed.pop((login_id, key), None)
+        for opened in gone:
+            self._end(opened)
+
+    def sweep(self) -> None:
+        """Close what nobody has used for fifteen minutes."""
+        oldest = self._clock.monotonic() - _IDLE
+        for login_id, key, opened in self._all():
+            if opened.used_at < oldest:
+                self._evict(login_id, key, opened)
+
+    def close(self) -> None:
+        """Close everything; wait ten seconds for it at most."""
+        with self._lock:
+            self._closed = True
+            gone = [opened for one in self._opened.values() for opened in one.values()]
+            self._opened.clear()
+        for opened in gone:
+            self._end(opened)
+        self._closing.close()
+
+    def _make_room(self) -> None:
+        """Close the least recently used connection where there are as many as there may be. Raises Unavailable if all are in use."""
+        everything = self._all()
+        if len(everything) < self._at_most:
+            return
+        for login_id, key, opened in sorted(everything, key=lambda one: one[2].used_at):
+            if self._evict(login_id, key, opened):
+                return
+        raise Unavailable(f"All {self._at_most} connections of this server are in use.", code="connections", hint="Try again in a moment.")
+
+    def _all(self) -> list[tuple[str, Key, _Opened]]:
+        with self._lock:
+            return [(login_id, key, opened) for login_id, one in self._opened.items() for key, opened in one.items()]
+
+    def _evict(self, login_id: str, key: Key, opened: _Opened) -> bool:
+        if not opened.end(if_free=True):
+            return False
+        self._forget(login_id, key, opened)
+        self._close_soon(opened)
+        return True
+
+    def _forget(self, login_id: str, key: Key, opened: _Opened) -> None:
+        with self._lock:
+            mine = self._opened.get(login_id, {})
+            if mine.get(key) is opened:
+                del mine[key]
+                if not mine:
+                    self._opened.pop(login_id, None)
+
+    def _end(self, opened: _Opened) -> None:
+        """Close it soon: now where nobody uses it, else when the last statement that runs has been stopped."""
+        if opened.end():
+            self._close_soon(opened)
+        elif opened.users:
+            self._closing.soon(lambda: _quietly(opened.connection.cancel))
+
+    def _close_soon(self, opened: _Opened) -> None:
+        if not self._closing.soon(lambda: self._close(opened)):
+            self._close(opened)
+
+    def _close(self, opened: _Opened) -> None:
+        _quietly(opened.connection.close)
+
+
+def _quietly(call: Callable[[], None]) -> None:
+    try:
+        call()
+    except Exception as error:  # noqa: BLE001  # whatever a driver raises at its end, nobody waits for it
+        _LOGGER.warning("A connection was not closed in order: %s", type(error).__name__)
+
+
+def _over() -> LoginRequired:
+    return LoginRequired("This login has ended.", code="session_ended", hint="Call st_auth.require_login() at the top of the script.")
