@@ -1,7 +1,4 @@
 import re
-from dataclasses import asdict
-from datetime import date
-from pathlib import Path
 
 import pytest
 from hypothesis import given, strategies as st
@@ -9,11 +6,6 @@ from hypothesis import given, strategies as st
 from st_auth.errors import ConfigError
 from st_auth.oauth.algorithms import ALGORITHMS
 from st_auth.oauth.profile import Provider, load_profile, resolve
-from st_auth.oauth.profile_file import Profile
-from st_auth.oauth.profile_rules import addresses
-from st_auth.oauth.quirks import QUIRKS
-from st_auth.oauth.url_template import fill
-from st_auth.oauth.urls import is_secure
 from tests.oauth.keys import key_file
 
 NATIVE = {
@@ -22,7 +14,6 @@ NATIVE = {
     "server_metadata_url": "https://accounts.google.com/.well-known/openid-configuration",
 }
 OKTA = {"profile": "okta", "domain": "acme.okta.com", "client_id": "app", "client_secret": "secret"}
-PROVIDERS = Path(__file__).parents[2] / "providers"
 
 
 def problems(section, name="google"):
@@ -352,98 +343,6 @@ class TestAsking:
 
         assert resolve("a", {**section, "pushed_authorization_requests": wish}, file="f").pushed_authorization_requests is wish
         assert resolve("a", section, file="f").pushed_authorization_requests is None
-
-
-class TestFiles:
-    @pytest.mark.parametrize("path", sorted(PROVIDERS.glob("*.toml")), ids=lambda p: p.stem)
-    def test_every_profile_that_we_ship_is_sound(self, path):
-        profile = load_profile(path.stem)
-
-        assert profile.checked >= date(2026, 11, 22)
-        assert profile.source.startswith("https://")
-        assert ("openid" in profile.scopes) == profile.openid
-        example = {"domain": "acme.example", "host": "acme.example", "issuer": "https://acme.example"}
-        for template in addresses(asdict(profile)).values():
-            address, wrong = fill(template, {name: example.get(name, "x") for name in profile.parameters}, profile.optional)
-            assert not wrong
-            assert is_secure(address)
-
-    def test_every_field_is_described(self):
-        described = (PROVIDERS / "README.md").read_text("utf-8")
-
-        for field in (*Profile.__dataclass_fields__, "extends", *QUIRKS):
-            assert f"`{field}`" in described, field
-
-    def test_the_file_that_is_shown_as_ones_own_is_sound(self, tmp_path):
-        (text,) = re.findall(r"^```toml\n(.*?)^```", (PROVIDERS / "README.md").read_text("utf-8"), re.MULTILINE | re.DOTALL)
-
-        profile = load_profile(self.write(tmp_path, text))
-
-        assert (profile.openid, profile.claims["sub"]) == (False, "user.id")
-
-    def write(self, tmp_path, text):
-        path = tmp_path / "mine.toml"
-        path.write_text(text, "utf-8")
-        return str(path)
-
-    def problems(self, path):
-        with pytest.raises(ConfigError) as caught:
-            load_profile(path)
-        return {problem.key: problem for problem in caught.value.problems}
-
-    def test_a_profile_of_ones_own_is_read_from_its_path_and_may_extend_another(self, tmp_path):
-        path = self.write(tmp_path, 'extends = "okta"\nname = "Acme"\nclaims = { email = "mail" }\nscopes = ["openid"]')
-
-        profile = load_profile(path)
-
-        assert (profile.name, profile.scopes) == ("Acme", ("openid",))
-        assert dict(profile.claims) == {"groups": "groups", "email": "mail"}
-
-    def test_an_unknown_field_names_the_nearest_known_one(self, tmp_path):
-        path = self.write(tmp_path, 'extends = "okta"\nscope = ["openid"]\nzzz = 1')
-
-        found = self.problems(path)
-
-        assert found["scope"].mend == 'Did you mean "scopes"?'
-        assert found["zzz"].mend == "Remove it."
-        assert found["zzz"].file == path
-
-    def test_fields_that_are_missing_are_all_named(self, tmp_path):
-        assert set(self.problems(self.write(tmp_path, ""))) == {"name", "source", "checked", "issuer", "scopes"}
-
-    @pytest.mark.parametrize(
-        "line",
-        [
-            'name = ""',
-            'checked = "2026-11-22"',
-            'scopes = "openid"',
-            "parameters = { domain = 5 }",
-            'algorithms = ["none"]',
-            "algorithms = []",
-            "public = 1",
-            'email_is_verified = "sometimes"',
-            'token_endpoint_auth_method = "client_secret_jwt"',
-            'logout_landing = "home"',
-        ],
-    )
-    def test_a_field_of_the_wrong_kind_is_named(self, tmp_path, line):
-        assert line.split()[0] in self.problems(self.write(tmp_path, f'extends = "okta"\n{line}'))
-
-    def test_parameters_are_held_against_the_issuer(self, tmp_path):
-        path = self.write(tmp_path, 'extends = "google"\nissuer = "https://{a}"\nparameters = { b = "x" }\noptional = ["c"]')
-
-        assert set(self.problems(path)) == {"parameters.a", "parameters.b", "optional.c"}
-
-    @pytest.mark.parametrize("base", ['"nobody"', "5", '"../okta"'])
-    def test_what_is_extended_must_be_a_profile_of_ours(self, tmp_path, base):
-        assert set(self.problems(self.write(tmp_path, f"extends = {base}"))) == {"extends"}
-
-    def test_a_file_that_is_no_toml_is_named(self, tmp_path):
-        assert set(self.problems(self.write(tmp_path, "= 1"))) == {"profile"}
-        assert set(self.problems(str(tmp_path / "nothing.toml"))) == {"profile"}
-
-    def test_a_name_does_not_lead_out_of_the_folder(self):
-        assert set(self.problems("../pyproject")) == {"profile"}
 
 
 ANYTHING = st.none() | st.booleans() | st.integers() | st.text() | st.lists(st.text()) | st.dictionaries(st.text(), st.text())
