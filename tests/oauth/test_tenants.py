@@ -83,6 +83,11 @@ def test_anybody_can_have_an_account_unless_the_tenants_are_listed(tenants, is_p
     assert resolve("work", section, file="f").public == is_public
 
 
+def test_tenants_are_listed_in_either_case():
+    assert resolve("work", {**SECTION, "tenants": [THEIRS, OURS.upper()]}, file="f").tenants == (THEIRS, OURS)
+    assert resolve("work", SECTION, file="f").tenants == ()
+
+
 @pytest.mark.parametrize("tenants", [[], ["acme.com"], OURS, [5], [OURS, ""]])
 def test_tenants_are_ids(tenants):
     with pytest.raises(ConfigError) as caught:
