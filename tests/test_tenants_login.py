@@ -9,7 +9,7 @@ import httpx2
 import pytest
 
 from st_auth.client import Client
-from st_auth.errors import ConfigError, LoginRefused, ProviderError
+from st_auth.errors import LoginRefused, ProviderError
 from st_auth.http import Http
 from st_auth.oauth.logout_token import EVENT
 from st_auth.oauth.profile import resolve
@@ -164,28 +164,6 @@ class TestManyTenants:
             login(a_client(section, issuer, issuer.issuer), issuer)
 
         assert caught.value.parameter == "iss"
-
-
-@pytest.mark.parametrize(("tenants", "is_public"), [(None, True), ([OURS], False), ([OURS, PERSONAL], True)])
-def test_anybody_can_have_an_account_unless_the_tenants_are_listed(tenants, is_public):
-    section = ENTRA if tenants is None else {**ENTRA, "tenants": tenants}
-
-    assert resolve("work", section, file="f").public == is_public
-
-
-@pytest.mark.parametrize("tenants", [[], ["acme.com"], OURS, [5], [OURS, ""]])
-def test_tenants_are_ids(tenants):
-    with pytest.raises(ConfigError) as caught:
-        resolve("work", {**ENTRA, "tenants": tenants}, file="f")
-
-    assert {problem.key for problem in caught.value.problems} == {"auth.work.tenants"}
-
-
-def test_tenants_are_for_profiles_that_have_many():
-    with pytest.raises(ConfigError) as caught:
-        resolve("work", {"profile": "entra", "tenant": OURS, "client_id": "a", "client_secret": "b", "tenants": [OURS]}, file="f")
-
-    assert [problem.key for problem in caught.value.problems] == ["auth.work.tenants"]
 
 
 class TestCognito:

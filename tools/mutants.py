@@ -32,12 +32,18 @@ LEAST = 90
 TIME_LIMIT = 90
 OWN_TESTS = {
     "algorithms": ["jwks", "id_token"],
-    "profile_file": ["profile"],
+    "dialect": ["plain"],
+    "profile": ["profile", "tenants", "shipped_profiles"],
+    "quirks": ["shipped_profiles"],
     "resource": ["authorization", "tokens"],
 }
 _LIBRARIES = ("pytest", "tests.conftest", "hypothesis.strategies", "httpx2", "joserfc.jws", "joserfc.jwk", "authlib.oauth2.rfc7636")
-_WORDY = {"protocol_violation", "LoginRefused", "ProviderError", "Unavailable", "_mismatch", "Problem", "ValueError", "wrong", "refusal"}
-_FOR_PEOPLE = re.compile(r"HINT|MEND|CREDENTIALS|^(hint|message|mend|__all__)$")
+_WORDY = {
+    *("protocol_violation", "LoginRefused", "ProviderError", "Unavailable", "_mismatch", "Problem"),
+    *("ValueError", "TypeError", "wrong", "refusal"),
+}
+_SAID = {"hint", "mend", "message"}
+_FOR_PEOPLE = re.compile(r"HINT|MEND|CREDENTIALS|NOT_SECURE|ONLY_PLAIN|^(hint|message|mend|__all__)$")
 _COMPARED: dict[type, tuple[type[ast.cmpop], ...]] = {
     ast.Eq: (ast.NotEq,),
     ast.NotEq: (ast.Eq,),
@@ -108,17 +114,23 @@ def _trails(node: ast.AST, trail: Trail) -> Iterator[Trail]:
 
 
 def _is_for_people(parent: ast.AST, field: str, number: int | None, child: ast.AST) -> bool:
-    """Say whether something is words or imports: a docstring, a message, a hint, what should have been there."""
+    """Say whether something is words, types or imports: a docstring, a message, a hint, what should have been there."""
     if isinstance(child, ast.Expr):
         return isinstance(child.value, ast.Constant)
     if isinstance(child, ast.Assign):
         return any(isinstance(target, ast.Name) and _FOR_PEOPLE.search(target.id) for target in child.targets)
-    if isinstance(child, ast.JoinedStr | ast.Import | ast.ImportFrom):
+    if isinstance(child, ast.JoinedStr | ast.Import | ast.ImportFrom) or _is_type(parent, child):
         return True
     if isinstance(child, ast.keyword):
-        return child.arg in {"hint", "mend", "message"}
+        return child.arg in _SAID
     first = 1 if _called(parent) in {"protocol_violation", "_mismatch"} else 0
     return _called(parent) in _WORDY and field == "args" and isinstance(child, ast.Constant | ast.BinOp) and (number or 0) >= first
+
+
+def _is_type(parent: ast.AST, child: ast.AST) -> bool:
+    """Say whether something is read by a type checker only: `Literal[…]`, or what a `cast` is to."""
+    is_literal = isinstance(child, ast.Subscript) and isinstance(child.value, ast.Name) and child.value.id == "Literal"
+    return is_literal or (_called(parent) == "cast" and isinstance(child, ast.Constant))
 
 
 def _called(node: ast.AST) -> str:
@@ -129,11 +141,17 @@ def _called(node: ast.AST) -> str:
 
 def _changed(node: ast.AST, trail: Trail, tree: ast.AST) -> Iterator[ast.AST]:
     """What a node may become."""
-    if isinstance(node, ast.Constant) and isinstance(_at(tree, trail[:-1]), ast.JoinedStr | ast.FormattedValue):
+    if isinstance(node, ast.Constant) and (isinstance(_at(tree, trail[:-1]), ast.JoinedStr | ast.FormattedValue) or _is_told(trail, tree)):
         return
     for kind, change in _CHANGES.items():
         if isinstance(node, kind):
             yield from change(node)
+
+
+def _is_told(trail: Trail, tree: ast.AST) -> bool:
+    """Say whether something stands behind the key in what is yielded of a problem: what is wrong, and how to mend it."""
+    around = [_at(tree, trail[:depth]) for depth in (-1, -2)]
+    return isinstance(around[0], ast.Tuple) and isinstance(around[1], ast.Yield) and trail[-1] != ("elts", 0)
 
 
 def _compared(node: ast.Compare) -> Iterator[ast.AST]:
@@ -184,7 +202,7 @@ def _turned(node: ast.If | ast.IfExp) -> Iterator[ast.AST]:
 
 def _without_keyword(node: ast.Call) -> Iterator[ast.AST]:
     for number, keyword in enumerate(node.keywords):
-        if keyword.arg is not None and _called(node) not in _WORDY:
+        if keyword.arg is not None and keyword.arg not in _SAID and _called(node) not in _WORDY:
             yield ast.Call(node.func, node.args, [*node.keywords[:number], *node.keywords[number + 1 :]])
 
 
@@ -328,7 +346,8 @@ def _from_the_start(mutant: Mutant, tests: Sequence[str]) -> bool:
 
 def _pytest(arguments: Sequence[str], plugins: Sequence[object]) -> int:
     hypothesis, pytest = importlib.import_module("hypothesis"), importlib.import_module("pytest")
-    calm: dict[str, Any] = {"deadline": None, "suppress_health_check": list(hypothesis.HealthCheck)}
+    found = (hypothesis.Phase.explicit, hypothesis.Phase.generate)  # no smaller example: that one fails is all there is to know
+    calm: dict[str, Any] = {"deadline": None, "suppress_health_check": list(hypothesis.HealthCheck), "phases": found}
     hypothesis.settings.register_profile("mutants", max_examples=25, derandomize=True, database=None, **calm)
     hypothesis.settings.load_profile("mutants")
     quiet = ["-q", "--assert=plain", "-p", "no:cacheprovider", "--no-header", "--tb=no"]

@@ -45,7 +45,7 @@ class ClientKey:
     def sign(self, claims: bytes, algorithm: str) -> Secret[str]:
         """Return a compact JWS of `claims` (RFC 7515 section 3.1)."""
         header: dict[str, Any] = {"alg": algorithm, "typ": "JWT", **({"kid": self.kid} if self.kid else {})}
-        return Secret(jws.serialize_compact(header, claims, self._key, registry=_Registry(algorithms=[algorithm])))
+        return Secret(jws.serialize_compact(header, claims, self._key, registry=_Registry()))
 
     def __repr__(self) -> str:
         return "ClientKey(***)"

@@ -74,17 +74,9 @@ _PROFILED = (
     *("client_key", "client_key_id", "resource", "pushed_authorization_requests"),
 )
 _ELSEWHERE = ("redirect_uri", "cookie_secret", "expose_tokens", "post_logout_redirect_uri", "personas")  # read by st_auth.config
-_AUTHLIB = (  # keys that Authlib takes and that change nothing here
-    *("access_token_url", "access_token_params", "authorize_url", "api_base_url", "userinfo_endpoint", "request_token_url"),
-    *("request_token_params", "jwks_uri", "jwks", "fetch_token", "update_token", "compliance_fix", "client_auth_methods"),
-    *("client_cls", "overwrite", "name"),
-)
+_AUTHLIBS = "authorize_url"  # the one key of Authlib's that looks like one of ours; its others need no naming to be let be
 _SENT = ("prompt", "login_hint", "max_age", "acr_values", "ui_locales", "display")
-_KWARGS = (
-    *("scope", "token_endpoint_auth_method", "code_challenge_method", "response_type", "response_mode", *_SENT),
-    *("timeout", "verify", "follow_redirects", "trust_env", "headers", "leeway"),
-)
-_STRINGS = ("scope", "prompt", "login_hint", "token_endpoint_auth_method", "code_challenge_method", "response_type", "response_mode")
+_KWARGS = ("scope", "token_endpoint_auth_method", "code_challenge_method", "response_type", "response_mode", *_SENT)
 _NOT_SECURE = "is not an https URL (http is for loopback only)"
 _DEFAULT_CLAIMS = {"name": "name", "email": "email", "groups": "groups"}
 
@@ -167,7 +159,7 @@ def _check_addresses(reader: SectionReader, url: str, issuer: str | None) -> Non
 def _check_spelling(reader: SectionReader) -> None:
     """Report what looks like a misspelt key of ours; Authlib's other keys and providers' tables are let be."""
     for key, value in reader.section.items():
-        if key in (*NATIVE_KEYS, *_AUTHLIB, *_ELSEWHERE) or isinstance(value, Mapping):
+        if key in (*NATIVE_KEYS, *_ELSEWHERE, _AUTHLIBS) or isinstance(value, Mapping):
             continue
         if close := nearest(key, NATIVE_KEYS):
             reader.wrong(key, "is not a known key", f'Did you mean "{close}"?')
@@ -181,11 +173,11 @@ def _client_kwargs(reader: SectionReader) -> dict[str, str]:
         return {}
     kwargs: dict[str, str] = {}
     for key, item in value.items():
-        if key in _STRINGS and not isinstance(item, str):
+        if key in _KWARGS and not (isinstance(item, str) or (key == "max_age" and type(item) is int)):
             reader.wrong(f"client_kwargs.{key}", "is not a string", "Put it in quotes.")
-        elif key in (*_STRINGS, *_SENT):
+        elif key in _KWARGS:
             kwargs[key] = str(item)
-        elif key not in _KWARGS and (close := nearest(key, _KWARGS)):
+        elif close := nearest(key, _KWARGS):
             reader.wrong(f"client_kwargs.{key}", "is not a known key", f'Did you mean "{close}"?')
     _check_client_kwargs(reader, kwargs)
     return kwargs

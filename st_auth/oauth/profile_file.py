@@ -143,7 +143,8 @@ def _is_text(value: object) -> bool:
     return isinstance(value, str) and value != ""
 
 
-def _is_issuer(value: object) -> bool:
+def _is_address(value: object) -> bool:
+    """Say whether `fill` knows what to do with it: a URL with or without parameters, or one single parameter."""
     return isinstance(value, str) and ("://" in value or {value} == {f"{{{name}}}" for name in parameters_in(value)})
 
 
@@ -175,7 +176,7 @@ _FIELDS: Mapping[str, tuple[Callable[[object], bool], str]] = {
     "name": (_is_text, "a string"),
     "source": (_is_text, "the address of the provider's documentation"),
     "checked": (lambda value: type(value) is date, "the day when the source was read, such as 2026-11-22"),
-    "issuer": (_is_issuer, "a URL, with {parameters} where it varies"),
+    "issuer": (_is_address, "a URL, with {parameters} where it varies"),
     "hosts": (_is_words, "a list of host names, such as *.okta.com"),
     "parameters": (_is_table, "a table: name = what it is"),
     "optional": (_is_words, "a list of parameters"),
@@ -193,8 +194,8 @@ _FIELDS: Mapping[str, tuple[Callable[[object], bool], str]] = {
     "revoke_at_logout": (_is_flag, "true or false"),
     "exchange": (lambda value: value in EXCHANGES, "one of " + ", ".join(EXCHANGES)),
     "openid": (_is_flag, "true or false"),
-    "server_metadata_url": (_is_text, "a URL, with {parameters} where it varies"),
-    **dict.fromkeys(ENDPOINTS, (_is_text, "a URL, with {parameters} where it varies")),
+    "server_metadata_url": (_is_address, "a URL, with {parameters} where it varies"),
+    **dict.fromkeys(ENDPOINTS, (_is_address, "a URL, with {parameters} where it varies")),
     "subject_from": (lambda value: value in SUBJECTS, "one of " + ", ".join(SUBJECTS)),
     "error_codes": (_is_error_codes, "a table: theirs = one of " + " ".join(ERRORS)),
     "hints": (_is_table, "a table: error code = what to do"),
@@ -219,4 +220,4 @@ def _mistyped(table: Mapping[str, Any], path: Path) -> Iterable[Problem]:
 
 def nearest(word: str, known: Iterable[str]) -> str:
     """Return the known word that `word` looks like, or an empty string."""
-    return next(iter(get_close_matches(word, list(known), n=1, cutoff=0.75)), "")
+    return next(iter(get_close_matches(word, list(known), cutoff=0.75)), "")

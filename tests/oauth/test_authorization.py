@@ -54,6 +54,22 @@ def test_prompt_max_age_and_login_hint_are_sent_and_the_query_of_the_endpoint_is
     assert "empty" not in sent
 
 
+def test_a_provider_without_openid_is_sent_nothing_of_openids():
+    plain = a_provider(openid=False, scopes=("user",), authorization_parameters={"prompt": "select_account"})
+
+    sent = asked(authorization_request(METADATA, plain, PENDING, prompt="login"))
+
+    assert (sent["prompt"], sent["scope"]) == ("select_account", "user")
+    assert "nonce" not in sent
+
+
+def test_the_prompt_that_is_configured_is_sent_where_the_login_wants_none():
+    provider = a_provider(authorization_parameters={"prompt": "select_account"})
+
+    assert asked(authorization_request(METADATA, provider, PENDING))["prompt"] == "select_account"
+    assert "prompt" not in asked(authorization_request(METADATA, provider, PENDING, prompt=""))
+
+
 def test_the_levels_of_a_login_that_are_asked_for_go_along_and_win_over_the_configured_ones():
     configured = a_provider(authorization_parameters={"acr_values": "urn:low", "ui_locales": "de"})
 

@@ -86,6 +86,16 @@ def test_a_path_that_no_system_has_is_refused(tmp_path):
     assert "cannot be read" in refusal(tmp_path)
 
 
+def test_no_more_than_64_kib_of_a_file_are_read(tmp_path):
+    path, pem = tmp_path / "key.pem", private_pem("P-256").rstrip()
+
+    path.write_bytes(pem.rjust(64 * 1024))
+    assert read_client_key(path).algorithm(()) == "ES256"
+
+    path.write_bytes(pem.rjust(64 * 1024 + 1))
+    assert "cannot be read" in refusal(path)
+
+
 def test_f2_19_an_rsa_key_under_2048_bits_is_refused(tmp_path):
     assert "under 2048 bits" in refusal(key_file(tmp_path, "RSA-1024"))
 

@@ -35,6 +35,22 @@ def test_somebody_without_a_name_is_called_by_what_there_is(claims, name):
     assert login(claims).name == name
 
 
+def test_each_claim_is_read_by_the_providers_own_name_for_it():
+    said = {
+        "handle": "anna",
+        "contact": {"mail": "a@b", "checked": True},
+        "teams": ["x"],
+        "preferred_username": "no",
+        "email_verified": False,
+    }
+    ours = {"preferred_username": "handle", "email": "contact.mail", "email_verified": "contact.checked", "groups": "teams"}
+
+    one = login(said, claims=ours)
+
+    assert (one.name, one.email, one.email_verified, one.groups) == ("anna", "a@b", True, ("x",))
+    assert login({"title": "Dr Ana"}, claims={"name": "title"}).name == "Dr Ana"
+
+
 @pytest.mark.parametrize(
     ("rule", "claim", "expected"),
     [

@@ -2,7 +2,7 @@ import pytest
 from hypothesis import given, strategies as st
 
 from st_auth.errors import ProviderError
-from st_auth.oauth.metadata import judge_metadata
+from st_auth.oauth.metadata import Metadata, judge_metadata, metadata_of
 from tests.oauth.given import METADATA, a_provider
 
 DOCUMENT = {
@@ -40,6 +40,23 @@ def test_what_pushing_and_client_keys_need_is_read():
     assert metadata.pushed_authorization_request_endpoint == "https://issuer.example/par"
     assert metadata.require_pushed_authorization_requests is True
     assert metadata.token_endpoint_auth_signing_alg_values_supported == ("PS256", "ES256")
+
+
+def test_the_profile_knows_better_than_the_metadata_where_people_log_out():
+    said = {**DOCUMENT, "end_session_endpoint": "https://issuer.example/bye"}
+
+    assert judge_metadata(said, a_provider()).end_session_endpoint == "https://issuer.example/bye"
+    ours = a_provider(endpoints={"end_session_endpoint": "https://bye.example/"})
+    assert judge_metadata(said, ours).end_session_endpoint == "https://bye.example/"
+
+
+def test_without_openid_the_profile_is_the_metadata_and_there_are_no_keys():
+    needed = {name: f"https://sso.example/{name}" for name in ("authorization_endpoint", "token_endpoint")}
+    more = {name: f"https://sso.example/{name}" for name in ("userinfo_endpoint", "end_session_endpoint", "revocation_endpoint")}
+    here = {"issuer": "https://sso.example", "jwks_uri": ""}
+
+    assert metadata_of(a_provider(issuer="https://sso.example", endpoints=needed)) == Metadata(**here, **needed)
+    assert metadata_of(a_provider(issuer="https://sso.example", endpoints=needed | more)) == Metadata(**here, **needed, **more)
 
 
 def test_rp37_keys_come_from_where_the_metadata_says():

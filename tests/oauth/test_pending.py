@@ -20,6 +20,10 @@ def test_what_was_written_is_read_again(state, nonce, return_to, max_age, create
     assert PendingLogin.from_json(pending.to_json()) == pending
 
 
+def test_that_a_login_must_be_no_older_than_now_is_kept():
+    assert PendingLogin.from_json(json.dumps({**MEMBERS, "max_age": 0}).encode()).max_age == 0
+
+
 def test_a_pending_login_shows_no_secret():
     assert "n0nce" not in repr(PENDING)
     assert PENDING.code_verifier.reveal() not in repr(PENDING)

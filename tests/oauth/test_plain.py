@@ -21,6 +21,19 @@ def test_a_path_leads_to_the_subject_and_a_name_with_dots_goes_before_it():
     assert judge_person({"user": {"id": 7}, "user.id": "u-8"}, plain(), ISSUER)["sub"] == "u-8"
 
 
+@pytest.mark.parametrize("subject", [1, 2**63, "0", "x" * 255])
+def test_a_subject_is_a_number_above_zero_or_a_text_of_a_length_that_fits(subject):
+    assert judge_person({"user": {"id": subject}}, plain(), ISSUER)["sub"] == str(subject)
+
+
+@pytest.mark.parametrize("subject", [0, -1, True, 1.5, "", " ", "x" * 256, 10**255, None, ["u"]])
+def test_what_identifies_nobody_is_refused(subject):
+    with pytest.raises(ProviderError) as caught:
+        judge_person({"user": {"id": subject}}, plain(), ISSUER)
+
+    assert caught.value.parameter == "sub"
+
+
 def test_what_only_an_id_token_can_vouch_for_is_not_taken_from_an_api():
     answer = {"user": {"id": "u"}, "iss": "https://evil.example", "sub": "somebody", "aud": "x", "auth_time": 1, "sid": "s", "name": "Ana"}
 
@@ -39,6 +52,39 @@ def test_of_a_token_response_the_branch_that_a_path_walks_into_is_kept():
     answer = {"access_token": "a", "session": "secret", "user": {"id": "u"}}
 
     assert judge_person(answer, plain(subject_from="token_response"), ISSUER) == {"iss": ISSUER, "sub": "u", "user": {"id": "u"}}
+
+
+def test_no_token_is_a_claim_even_where_a_profile_names_one():
+    answer = {"access_token": "a", "refresh_token": "r", "id_token": "i", "user": {"id": "u"}}
+    claims = {"sub": "user.id", "name": "access_token", "email": "refresh_token", "groups": "id_token.groups"}
+
+    assert judge_person(answer, plain(subject_from="token_response", claims=claims), ISSUER) == {
+        "iss": ISSUER,
+        "sub": "u",
+        "user": {"id": "u"},
+    }
+
+
+PRIMARY = {"email": "ana@acme.com", "primary": True, "verified": True}
+
+
+@pytest.mark.parametrize(
+    ("emails", "email", "is_verified"),
+    [
+        (
+            [{"email": "old@acme.com", "primary": False, "verified": True}, PRIMARY, {**PRIMARY, "email": "b@acme.com"}],
+            "ana@acme.com",
+            True,
+        ),
+        ([{**PRIMARY, "verified": False}], "ana@acme.com", False),
+        ([{**PRIMARY, "verified": "true"}], "ana@acme.com", False),
+        ([{"email": "ana@acme.com", "primary": True}], "ana@acme.com", False),
+        ([{**PRIMARY, "primary": 1}, {**PRIMARY, "email": None}, {"email": "a@acme.com", "verified": True}, "x", None], "", False),
+        ([], "", False),
+    ],
+)
+def test_a_persons_address_is_the_primary_one_and_verified_only_if_the_provider_says_true(emails, email, is_verified):
+    assert judge_emails(emails) == {"email": email, "email_verified": is_verified}
 
 
 @pytest.mark.parametrize(("words", "scope"), [("a,b", "a b"), ("a b", "a b"), ("a, b", "a  b"), (None, None), (["a"], ["a"])])

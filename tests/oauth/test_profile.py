@@ -1,7 +1,4 @@
 import re
-from dataclasses import asdict
-from datetime import date
-from pathlib import Path
 
 import pytest
 from hypothesis import given, strategies as st
@@ -9,11 +6,7 @@ from hypothesis import given, strategies as st
 from st_auth.errors import ConfigError
 from st_auth.oauth.algorithms import ALGORITHMS
 from st_auth.oauth.profile import Provider, load_profile, resolve
-from st_auth.oauth.profile_file import Profile
-from st_auth.oauth.profile_rules import addresses
-from st_auth.oauth.quirks import QUIRKS
-from st_auth.oauth.url_template import fill
-from st_auth.oauth.urls import is_secure
+from tests.oauth.given import a_provider
 from tests.oauth.keys import key_file
 
 NATIVE = {
@@ -22,7 +15,16 @@ NATIVE = {
     "server_metadata_url": "https://accounts.google.com/.well-known/openid-configuration",
 }
 OKTA = {"profile": "okta", "domain": "acme.okta.com", "client_id": "app", "client_secret": "secret"}
-PROVIDERS = Path(__file__).parents[2] / "providers"
+
+
+NAMES = {"name": "name", "email": "email", "groups": "groups"}
+SCOPES = ("openid", "email", "profile")
+
+
+def held(known):
+    """What a profile or a provider says of how the provider behaves."""
+    fields = ("public", "email_is_verified", "logout_wants_id_token", "logout_landing", "revoke_at_logout", "exchange", "quirks")
+    return {field: getattr(known, field) for field in fields} | {"error_codes": dict(known.error_codes), "hints": dict(known.hints)}
 
 
 def problems(section, name="google"):
@@ -61,6 +63,43 @@ class TestNative:
         assert (google.label, google.public, google.logout_landing) == ("Google", True, "none")
         assert resolve("microsoft", {**NATIVE, "server_metadata_url": entra}, file="f").email_is_verified == "never"
 
+    @pytest.mark.parametrize(
+        ("host", "name"),
+        [
+            ("accounts.google.com", "google"),
+            ("cognito-idp.eu-1.amazonaws.com", "cognito"),
+            ("login.microsoftonline.com", "entra"),
+            ("acme.okta.com", "okta"),
+            ("slack.com", "slack"),
+        ],
+    )
+    def test_all_that_is_known_of_a_host_holds_but_what_is_asked_for(self, host, name):
+        section = {**NATIVE, "server_metadata_url": f"https://{host}/.well-known/openid-configuration"}
+        provider, known = resolve("default", section, file="f"), load_profile(name)
+
+        assert held(provider) == held(known)
+        assert (provider.label, dict(provider.claims)) == (known.name, {**NAMES, **known.claims})
+        assert (provider.scopes, provider.algorithms, provider.openid, dict(provider.endpoints)) == (SCOPES, ALGORITHMS, True, {})
+        assert resolve("a", {**section, "label": "Acme"}, file="f").label == "Acme"
+
+    def test_of_a_host_that_nobody_knows_only_the_specifications_hold(self):
+        provider = resolve("a", {**NATIVE, "server_metadata_url": "https://a.example/.well-known/openid-configuration"}, file="f")
+
+        assert held(provider) == {**held(a_provider()), "logout_landing": "redirect_uri"}
+        assert held(a_provider()) == {
+            **dict.fromkeys(("public", "logout_wants_id_token"), False),
+            "email_is_verified": "claim",
+            "logout_landing": "configured",
+            "revoke_at_logout": True,
+            "exchange": "token-exchange",
+            "quirks": (),
+            "error_codes": {},
+            "hints": {},
+        }
+        assert (provider.openid, provider.subject_from) == (True, "userinfo")
+        assert dict(provider.claims) == NAMES
+        assert (provider.token_endpoint_auth_method, provider.client_key) == (None, None)
+
     def test_a_section_at_an_unknown_host_comes_back_after_logout_as_streamlits_own_does(self):
         url = "https://login.acme.com/.well-known/openid-configuration"
 
@@ -79,27 +118,45 @@ class TestNative:
 
         assert resolve("x", {**NATIVE, "server_metadata_url": url}, file="f").logout_wants_id_token is False
 
+    def test_whether_an_address_counts_may_be_said_otherwise(self):
+        assert resolve("a", {**NATIVE, "email_is_verified": "always"}, file="f").email_is_verified == "always"
+        assert "auth.google.email_is_verified" in problems({**NATIVE, "email_is_verified": "sometimes"})
+
     def test_client_kwargs_are_read(self):
         kwargs = {
             "scope": "openid groups openid",
             "prompt": "login",
             "login_hint": "a@b",
             "acr_values": "mfa",
+            "max_age": 60,
+            "ui_locales": "de",
+            "display": "popup",
             "token_endpoint_auth_method": "client_secret_post",
             "code_challenge_method": "S256",
+            "response_type": "code",
+            "response_mode": "query",
             "timeout": 5,
         }
         provider = resolve("google", {**NATIVE, "client_kwargs": kwargs, "authorize_params": {"hd": "acme.com"}}, file="f")
 
         assert provider.scopes == ("openid", "groups")
-        assert dict(provider.authorization_parameters) == {"prompt": "login", "login_hint": "a@b", "acr_values": "mfa", "hd": "acme.com"}
+        assert dict(provider.authorization_parameters) == {
+            "prompt": "login",
+            "login_hint": "a@b",
+            "acr_values": "mfa",
+            "hd": "acme.com",
+            "max_age": "60",
+            "ui_locales": "de",
+            "display": "popup",
+        }
         assert provider.token_endpoint_auth_method == "client_secret_post"
 
     def test_an_empty_prompt_means_none(self):
         assert not resolve("a", {**NATIVE, "client_kwargs": {"prompt": ""}}, file="f").authorization_parameters
 
     def test_keys_of_authlib_and_of_auth_itself_are_let_be(self):
-        more = {"api_base_url": "https://x", "redirect_uri": "x", "cookie_secret": "y", "other": {"client_idd": 1}, "wholly_else": 1}
+        more = {"api_base_url": "https://x", "authorize_url": "x", "redirect_uri": "x", "cookie_secret": "y", "wholly_else": 1}
+        more |= {"other": {"client_idd": 1}, "client_idd": {"profile": "okta"}}
 
         assert resolve("default", {**NATIVE, **more}, file="f").name == "default"
 
@@ -143,6 +200,9 @@ class TestNative:
             ({"scope": ["openid"]}, "scope"),
             ({"token_endpoint_auth_method": "client_secret_jwt"}, "token_endpoint_auth_method"),
             ({"scopes": "openid"}, "scopes"),
+            ({"max_age": True}, "max_age"),
+            ({"max_age": 1.5}, "max_age"),
+            *(({name: ["x"]}, name) for name in ("prompt", "login_hint", "acr_values", "ui_locales", "display", "response_type")),
         ],
     )
     def test_pkce_02_client_kwargs_that_would_weaken_or_mean_nothing_are_refused(self, kwargs, key):
@@ -168,6 +228,37 @@ class TestProfiled:
         assert provider.metadata_url == "https://acme.okta.com/oauth2/default/.well-known/openid-configuration"
         assert (provider.label, provider.profile) == ("Okta", "okta")
         assert provider.logout_wants_id_token
+
+    @pytest.mark.parametrize(
+        ("name", "section"),
+        [
+            ("google", {}),
+            ("slack", {}),
+            ("github", {}),
+            ("okta", {"domain": "acme.okta.com"}),
+            ("cognito", {"region": "eu-1", "user_pool_id": "p", "domain": "acme.example"}),
+            ("entra", {"tenant": "t"}),
+        ],
+    )
+    def test_all_that_the_profile_says_holds(self, name, section):
+        profile = load_profile(name)
+        provider = resolve("a", {"profile": name, "client_id": "app", "client_secret": "secret", **section}, file="f")
+
+        assert held(provider) == held(profile)
+        assert (provider.scopes, provider.algorithms, provider.openid) == (profile.scopes, profile.algorithms, profile.openid)
+        assert dict(provider.claims) == {**NAMES, **profile.claims}
+        assert dict(provider.authorization_parameters) == dict(profile.authorization_parameters)
+        assert (provider.token_endpoint_auth_method or "", provider.subject_from) == (
+            profile.token_endpoint_auth_method,
+            profile.subject_from,
+        )
+        assert (provider.name, provider.client_id, provider.client_secret.reveal()) == ("a", "app", "secret")
+
+    def test_keys_that_are_read_elsewhere_may_stand_beside_it(self):
+        elsewhere = ("redirect_uri", "cookie_secret", "expose_tokens", "post_logout_redirect_uri", "personas")
+
+        assert resolve("default", {**OKTA, **dict.fromkeys(elsewhere, "x")}, file="f").profile == "okta"
+        assert "auth.persona" in problems({**OKTA, "persona": "x"}, "default")
 
     def test_an_empty_parameter_takes_its_segment_away(self):
         keycloak = {"profile": "keycloak", "host": "kc.acme.com", "realm": "r", "client_id": "a", "client_secret": "b"}
@@ -215,6 +306,17 @@ class TestProfiled:
             f"auth.okta.{k}" for k in ("domain", "domian", "client_id", "client_secret", "scopes", "claims", "logout_landing", "prompt")
         }
         assert found["auth.okta.domian"].mend == 'Did you mean "domain"?'
+
+    def test_a_table_that_is_none_is_named_once(self):
+        with pytest.raises(ConfigError) as caught:
+            resolve("a", {**OKTA, "claims": 5, "authorization_parameters": 5}, file="f")
+
+        assert sorted(problem.key for problem in caught.value.problems) == ["auth.a.authorization_parameters", "auth.a.claims"]
+
+    def test_where_the_metadata_is_cannot_be_said_otherwise_where_the_profile_knows(self):
+        url = "https://evil.example/.well-known/openid-configuration"
+
+        assert set(problems({**OKTA, "server_metadata_url": url}, "okta")) == {"auth.okta.server_metadata_url"}
 
     def test_an_unknown_key_without_a_likeness_is_to_be_removed(self):
         assert problems({**OKTA, "zzz": 1}, "okta")["auth.okta.zzz"].mend == "Remove it."
@@ -318,7 +420,8 @@ class TestAsking:
             assert "auth.a.token_endpoint_auth_method" in problems({**okta, "client_key": path, "token_endpoint_auth_method": method}, "a")
             kwargs = {"client_kwargs": {"token_endpoint_auth_method": method}}
             assert "auth.a.client_kwargs.token_endpoint_auth_method" in problems({**native, "client_key": path, **kwargs}, "a")
-        assert resolve("a", {**okta, "client_key": path, "token_endpoint_auth_method": "private_key_jwt"}, file="f").client_key
+        for method in ("", "private_key_jwt"):
+            assert resolve("a", {**okta, "client_key": path, "token_endpoint_auth_method": method}, file="f").client_key
         for secret in ({}, {"client_secret": "x"}):
             asked = {**okta, **secret, "token_endpoint_auth_method": "private_key_jwt"}
             assert "auth.a.client_key" in problems(asked, "a")
@@ -352,98 +455,6 @@ class TestAsking:
 
         assert resolve("a", {**section, "pushed_authorization_requests": wish}, file="f").pushed_authorization_requests is wish
         assert resolve("a", section, file="f").pushed_authorization_requests is None
-
-
-class TestFiles:
-    @pytest.mark.parametrize("path", sorted(PROVIDERS.glob("*.toml")), ids=lambda p: p.stem)
-    def test_every_profile_that_we_ship_is_sound(self, path):
-        profile = load_profile(path.stem)
-
-        assert profile.checked >= date(2026, 11, 22)
-        assert profile.source.startswith("https://")
-        assert ("openid" in profile.scopes) == profile.openid
-        example = {"domain": "acme.example", "host": "acme.example", "issuer": "https://acme.example"}
-        for template in addresses(asdict(profile)).values():
-            address, wrong = fill(template, {name: example.get(name, "x") for name in profile.parameters}, profile.optional)
-            assert not wrong
-            assert is_secure(address)
-
-    def test_every_field_is_described(self):
-        described = (PROVIDERS / "README.md").read_text("utf-8")
-
-        for field in (*Profile.__dataclass_fields__, "extends", *QUIRKS):
-            assert f"`{field}`" in described, field
-
-    def test_the_file_that_is_shown_as_ones_own_is_sound(self, tmp_path):
-        (text,) = re.findall(r"^```toml\n(.*?)^```", (PROVIDERS / "README.md").read_text("utf-8"), re.MULTILINE | re.DOTALL)
-
-        profile = load_profile(self.write(tmp_path, text))
-
-        assert (profile.openid, profile.claims["sub"]) == (False, "user.id")
-
-    def write(self, tmp_path, text):
-        path = tmp_path / "mine.toml"
-        path.write_text(text, "utf-8")
-        return str(path)
-
-    def problems(self, path):
-        with pytest.raises(ConfigError) as caught:
-            load_profile(path)
-        return {problem.key: problem for problem in caught.value.problems}
-
-    def test_a_profile_of_ones_own_is_read_from_its_path_and_may_extend_another(self, tmp_path):
-        path = self.write(tmp_path, 'extends = "okta"\nname = "Acme"\nclaims = { email = "mail" }\nscopes = ["openid"]')
-
-        profile = load_profile(path)
-
-        assert (profile.name, profile.scopes) == ("Acme", ("openid",))
-        assert dict(profile.claims) == {"groups": "groups", "email": "mail"}
-
-    def test_an_unknown_field_names_the_nearest_known_one(self, tmp_path):
-        path = self.write(tmp_path, 'extends = "okta"\nscope = ["openid"]\nzzz = 1')
-
-        found = self.problems(path)
-
-        assert found["scope"].mend == 'Did you mean "scopes"?'
-        assert found["zzz"].mend == "Remove it."
-        assert found["zzz"].file == path
-
-    def test_fields_that_are_missing_are_all_named(self, tmp_path):
-        assert set(self.problems(self.write(tmp_path, ""))) == {"name", "source", "checked", "issuer", "scopes"}
-
-    @pytest.mark.parametrize(
-        "line",
-        [
-            'name = ""',
-            'checked = "2026-11-22"',
-            'scopes = "openid"',
-            "parameters = { domain = 5 }",
-            'algorithms = ["none"]',
-            "algorithms = []",
-            "public = 1",
-            'email_is_verified = "sometimes"',
-            'token_endpoint_auth_method = "client_secret_jwt"',
-            'logout_landing = "home"',
-        ],
-    )
-    def test_a_field_of_the_wrong_kind_is_named(self, tmp_path, line):
-        assert line.split()[0] in self.problems(self.write(tmp_path, f'extends = "okta"\n{line}'))
-
-    def test_parameters_are_held_against_the_issuer(self, tmp_path):
-        path = self.write(tmp_path, 'extends = "google"\nissuer = "https://{a}"\nparameters = { b = "x" }\noptional = ["c"]')
-
-        assert set(self.problems(path)) == {"parameters.a", "parameters.b", "optional.c"}
-
-    @pytest.mark.parametrize("base", ['"nobody"', "5", '"../okta"'])
-    def test_what_is_extended_must_be_a_profile_of_ours(self, tmp_path, base):
-        assert set(self.problems(self.write(tmp_path, f"extends = {base}"))) == {"extends"}
-
-    def test_a_file_that_is_no_toml_is_named(self, tmp_path):
-        assert set(self.problems(self.write(tmp_path, "= 1"))) == {"profile"}
-        assert set(self.problems(str(tmp_path / "nothing.toml"))) == {"profile"}
-
-    def test_a_name_does_not_lead_out_of_the_folder(self):
-        assert set(self.problems("../pyproject")) == {"profile"}
 
 
 ANYTHING = st.none() | st.booleans() | st.integers() | st.text() | st.lists(st.text()) | st.dictionaries(st.text(), st.text())

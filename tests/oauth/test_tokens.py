@@ -177,6 +177,14 @@ def test_rp27_a_refresh_asks_with_the_refresh_token_for_the_same_resources():
     assert pairs == [("grant_type", "refresh_token"), ("refresh_token", "r1"), ("resource", "urn:snowflake"), ("client_id", "app")]
 
 
+def test_a_refresh_for_one_resource_is_for_no_other():
+    provider = a_provider(client_secret=None, resource=("urn:a", "urn:b"))
+
+    pairs = refresh_request(Secret("r1"), provider, METADATA, NOW, resource="urn:c").pairs()
+
+    assert [pair for pair in pairs if pair[0] not in ("grant_type", "refresh_token", "client_id")] == [("resource", "urn:c")]
+
+
 def test_a_revocation_names_the_token_and_its_kind():
     pairs = revocation_request(Secret("r1"), "refresh_token", a_provider(client_secret=None), METADATA, NOW).pairs()
 
