@@ -1,8 +1,10 @@
 """DuckDB, embedded: the app's own file, opened for each person with who they are in the variable `st_auth_user`."""
 
+import threading
 from typing import Any
+from weakref import WeakSet
 
-from st_auth.connections.frames import from_arrow
+from st_auth.connections.frames import from_arrow, from_rows
 from st_auth.connections.opening import Opening, attempt, failure, reason
 from st_auth.errors import ConnectionFailed
 
@@ -14,33 +16,40 @@ def connect(opening: Opening) -> "DuckDB":
     import duckdb
 
     def opened() -> Any:
-        connection = duckdb.connect(opening.options["path"], read_only=bool(opening.options.get("read_only", True)))
-        connection.execute("SET VARIABLE st_auth_user = $1", [opening.subject])
-        return connection
+        return duckdb.connect(opening.options["path"], read_only=bool(opening.options.get("read_only", True)))
 
     def failed(error: Exception) -> ConnectionFailed:
         hint = "Check `path` in the section, and that no other process has the file open for writing."
         return failure(opening.config.name, "unreachable", f"the file cannot be opened ({reason(error)}).", hint, error)
 
-    return DuckDB(opening.config.name, attempt(opened, failed))
+    return DuckDB(opening.config.name, attempt(opened, failed), opening.subject)
 
 
 class DuckDB:
     """One person's door to the file; each statement runs on a cursor of its own, as DuckDB wants it of threads."""
 
-    def __init__(self, name: str, raw: Any) -> None:
+    def __init__(self, name: str, raw: Any, subject: str) -> None:
         self._name = name
+        self._subject = subject
+        self._alone = threading.Lock()  # DuckDB refuses a second call to one connection instead of waiting
+        self._cursors: WeakSet[Any] = WeakSet()
         self.raw = raw
 
     def query(self, sql: str, params: Any, as_: str) -> Any:
         """Run a statement; `params` stand for `?` or `$1` as a list, for `$name` as a dict."""
-        with self.raw.cursor() as cursor:
-            cursor.execute(sql, params)
-            return cursor.df() if as_ == "pandas" else from_arrow(cursor.to_arrow_table(), as_)
+        with self.cursor() as cursor:
+            rows = cursor.sql(sql, params=params)
+            if rows is None:  # a statement that gives none
+                return from_rows([], [], as_)
+            return rows.df() if as_ == "pandas" else from_arrow(rows.to_arrow_table(), as_)
 
     def cursor(self) -> Any:
-        """Return a cursor."""
-        return self.raw.cursor()
+        """Return a cursor, which to DuckDB is a connection of its own: variables are not handed down to it."""
+        with self._alone:
+            cursor = self.raw.cursor()
+            self._cursors.add(cursor)
+        cursor.execute("SET VARIABLE st_auth_user = $1", [self._subject])
+        return cursor
 
     def is_over(self, error: Exception) -> bool:
         """Whether the file was closed under us."""
@@ -52,8 +61,10 @@ class DuckDB:
 
     def cancel(self) -> None:
         """Stop what runs."""
-        self.raw.interrupt()
+        for cursor in list(self._cursors):
+            cursor.interrupt()
 
     def close(self) -> None:
         """Close the connection; the file stays open while somebody else has it."""
-        self.raw.close()
+        with self._alone:
+            self.raw.close()

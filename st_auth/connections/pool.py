@@ -159,6 +159,8 @@ class Pool:
             try:
                 return act(opened.connection)
             except Exception as error:  # every driver has a tree of its own
+                if live.ended:  # its statement was stopped on purpose
+                    raise _over() from None
                 if before is not None or not opened.connection.is_over(error):
                     raise
                 before = opened

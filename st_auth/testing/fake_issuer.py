@@ -22,6 +22,7 @@ from st_auth.clock import SYSTEM, Clock
 from st_auth.oauth.logout_token import EVENT
 from st_auth.oauth.profile import Provider
 from st_auth.secret import Secret
+from st_auth.testing.fake_answers import Patch, as_json, base64url, patched
 from st_auth.testing.fake_clients import Assertions, Key, Pushed, form_of, key_for
 from st_auth.testing.loopback import server_for
 
@@ -32,9 +33,6 @@ PEOPLE: Mapping[str, Mapping[str, Any]] = {
     "bob": {"name": "Bob Builder", "email": "bob@example.com", "email_verified": True, "groups": ["builders"]},
 }
 
-_HEADERS = {"Content-Type": "application/json", "Cache-Control": "no-store"}
-Patch = Mapping[str, Any] | Callable[[dict[str, Any]], Any] | None
-
 
 class FakeIssuer:
     """A provider with one client. Use it as a context manager: leaving it raises `AssertionError` for all `violations`.
@@ -44,7 +42,8 @@ class FakeIssuer:
     returns another, or a text that is sent as it is. `answers["/token"] = httpx2.Response(500)` (or a callable that takes the
     request) replaces a whole answer. `calls["/token"]` counts requests. With a `client_key` (its public half in PEM) the client signs who
     it is; `pushed` changes the answer to a pushed authorization request, which metadata has to advertise (at `/par`). `sids`
-    has the newest session of each person.
+    has the newest session of each person. With an `audience` access tokens are JWTs for it (RFC 9068) with the person's claims, which any
+    server can verify by the JWKS; else they are opaque.
     """
 
     def __init__(
@@ -58,9 +57,11 @@ class FakeIssuer:
         clock: Clock = SYSTEM,
         serve: bool = True,
         lifetime: int = 3600,
+        audience: str | None = None,
     ) -> None:
         self.client_id, self.client_secret, self.redirect_uris = client_id, client_secret, redirect_uris
         self.people, self.lifetime = {subject: dict(claims) for subject, claims in people.items()}, lifetime
+        self.audience = audience
         self.person: str | None = next(iter(self.people))
         self.metadata: Patch = None
         self.response: Patch = None
@@ -158,12 +159,12 @@ class FakeIssuer:
         full = {"alg": self.algorithm, "typ": "JWT", "kid": self.keys[0].kid, **(header or {})}
         full = {name: value for name, value in full.items() if value is not None}
         payload = claims if isinstance(claims, str) else json.dumps(claims)
-        signed = f"{_base64(json.dumps(full).encode())}.{_base64(payload.encode())}"
+        signed = f"{base64url(json.dumps(full).encode())}.{base64url(payload.encode())}"
         if full["alg"] == "none":
             return f"{signed}."
         if isinstance(key, bytes):
-            return f"{signed}.{_base64(hmac.digest(key, signed.encode(), 'sha256'))}"
-        return f"{signed}.{_base64(jws.JWSRegistry.algorithms[full['alg']].sign(signed.encode(), key))}"
+            return f"{signed}.{base64url(hmac.digest(key, signed.encode(), 'sha256'))}"
+        return f"{signed}.{base64url(jws.JWSRegistry.algorithms[full['alg']].sign(signed.encode(), key))}"
 
     def logout_token(self, person: str | None = None, *, claims: Patch = None, header: Patch = None, key: Key | bytes | None = None) -> str:
         """Return a logout token for the newest session of a person (Back-Channel Logout 1.0 section 2.4), bent as answers are."""
@@ -171,8 +172,8 @@ class FakeIssuer:
         now = self._now()
         said: dict[str, Any] = {"iss": self.issuer, "aud": self.client_id, "sub": subject, "sid": self.sids.get(subject, "none")}
         said |= {"iat": now, "exp": now + 120, "jti": secrets.token_urlsafe(12), "events": {EVENT: {}}}
-        bent = _patched({"alg": self.algorithm, "typ": "logout+jwt", "kid": self.keys[0].kid}, header)
-        return self.sign(_patched(said, claims), {"typ": None, "kid": None, **bent}, key)
+        bent = patched({"alg": self.algorithm, "typ": "logout+jwt", "kid": self.keys[0].kid}, header)
+        return self.sign(patched(said, claims), {"typ": None, "kid": None, **bent}, key)
 
     def handle(self, request: httpx2.Request) -> httpx2.Response:
         """Answer one request; `transport` and the HTTP server both end here."""
@@ -217,10 +218,10 @@ class FakeIssuer:
             "id_token_signing_alg_values_supported": [self.algorithm],
             "authorization_response_iss_parameter_supported": True,
         }
-        return _json(_patched(document, self.metadata))
+        return as_json(patched(document, self.metadata))
 
     def _jwks(self, _: httpx2.Request) -> httpx2.Response:
-        return _json({"keys": [key.as_dict(private=False, use="sig") for key in self.keys]})
+        return as_json({"keys": [key.as_dict(private=False, use="sig") for key in self.keys]})
 
     def _authorize(self, request: httpx2.Request) -> httpx2.Response:
         parameters = self._asked(dict(request.url.params))
@@ -237,8 +238,8 @@ class FakeIssuer:
     def _par(self, request: httpx2.Request) -> httpx2.Response:
         form = form_of(request, self._require)
         if not self._require(self._is_authenticated(request, form), "client authentication is missing or wrong"):
-            return _json({"error": "invalid_client"}, 401)
-        return _json(_patched(self._pushed.put(form), self.pushed), 201)
+            return as_json({"error": "invalid_client"}, 401)
+        return as_json(patched(self._pushed.put(form), self.pushed), 201)
 
     def _authorized(self, sent: dict[str, str], person: str | None) -> str:
         """Judge an authorization request as a strict provider does, and return where the browser goes."""
@@ -257,19 +258,19 @@ class FakeIssuer:
         self._codes[code] = {**sent, **grant, "auth_time": self._now()}
         self.sids[str(person)] = grant["sid"] or ""
         answer = {"error": "access_denied"} if person is None else {"code": code}
-        response = _patched({**answer, "state": sent.get("state", ""), "iss": self.issuer}, self.response)
+        response = patched({**answer, "state": sent.get("state", ""), "iss": self.issuer}, self.response)
         query = response if isinstance(response, str) else urlencode(response)
         return f"{redirect_uri}{'&' if '?' in redirect_uri else '?'}{query}"
 
     def _token(self, request: httpx2.Request) -> httpx2.Response:
         form = form_of(request, self._require)
         if not self._require(self._is_authenticated(request, form), "client authentication is missing or wrong"):
-            return _json({"error": "invalid_client"}, 401)
+            return as_json({"error": "invalid_client"}, 401)
         grants = {"authorization_code": self._by_code, "refresh_token": self._by_refresh_token}
         if (by := grants.get(form.get("grant_type", ""))) is None:
-            return _json({"error": "unsupported_grant_type"}, 400)
+            return as_json({"error": "unsupported_grant_type"}, 400)
         if (grant := by(form)) is None:
-            return _json({"error": "invalid_grant"}, 400)
+            return as_json({"error": "invalid_grant"}, 400)
         return self._issue(grant)
 
     def _is_authenticated(self, request: httpx2.Request, form: Mapping[str, str]) -> bool:
@@ -292,7 +293,7 @@ class FakeIssuer:
         self._spent.add(code)
         if grant is None:
             return None
-        challenge = _base64(hashlib.sha256(form.get("code_verifier", "").encode()).digest())
+        challenge = base64url(hashlib.sha256(form.get("code_verifier", "").encode()).digest())
         fits = self._require(challenge == grant.get("code_challenge"), "code_verifier does not fit the code_challenge")
         same = self._require(form.get("redirect_uri") == grant.get("redirect_uri"), "redirect_uri differs from the authorization request's")
         return grant if fits and same else None
@@ -306,7 +307,7 @@ class FakeIssuer:
         return grant and {**grant, "nonce": None}
 
     def _issue(self, grant: dict[str, Any]) -> httpx2.Response:
-        access, refresh = secrets.token_urlsafe(24), secrets.token_urlsafe(24)
+        access, refresh = self._access_token(grant), secrets.token_urlsafe(24)
         self._access[access] = self._grants[refresh] = grant
         answer = {
             "access_token": access,
@@ -316,7 +317,15 @@ class FakeIssuer:
             "id_token": self._id_token(grant, access),
             "scope": grant["scope"],
         }
-        return _json(_patched(answer, self.tokens))
+        return as_json(patched(answer, self.tokens))
+
+    def _access_token(self, grant: Mapping[str, Any]) -> str:
+        now, jti = self._now(), secrets.token_urlsafe(24)
+        if self.audience is None:
+            return jti
+        said = {"iss": self.issuer, "aud": self.audience, "sub": grant["sub"], "client_id": self.client_id, "jti": jti}
+        times = {"iat": now, "exp": now + self.lifetime}
+        return self.sign({**self.people.get(str(grant["sub"]), {}), **said, **times}, {"typ": "at+jwt"})
 
     def _id_token(self, grant: Mapping[str, Any], access: str) -> str:
         now = self._now()
@@ -333,12 +342,12 @@ class FakeIssuer:
             **self.people.get(str(grant["sub"]), {}),
         }
         claims = {name: value for name, value in claims.items() if value is not None}
-        header = _patched({"alg": self.algorithm, "typ": "JWT", "kid": self.keys[0].kid}, self.header)
-        return self.sign(_patched(claims, self.claims), {"typ": None, "kid": None, **header})
+        header = patched({"alg": self.algorithm, "typ": "JWT", "kid": self.keys[0].kid}, self.header)
+        return self.sign(patched(claims, self.claims), {"typ": None, "kid": None, **header})
 
     def _half_hash(self, value: str) -> str:
         digest = hashlib.new("sha512" if self.algorithm.startswith("Ed") else f"sha{self.algorithm[2:]}", value.encode()).digest()
-        return _base64(digest[: len(digest) // 2])
+        return base64url(digest[: len(digest) // 2])
 
     def _userinfo(self, request: httpx2.Request) -> httpx2.Response:
         self._require(not request.url.query, "userinfo was asked with a query")
@@ -346,10 +355,10 @@ class FakeIssuer:
         if not self._require(kind == "Bearer" and token in self._access, "userinfo was asked without an access token of ours"):
             return httpx2.Response(401, headers={"WWW-Authenticate": 'Bearer error="invalid_token"'})
         subject = self._access[token]["sub"]
-        answer = _patched({"sub": subject, **self.people.get(subject, {})}, self.userinfo)
+        answer = patched({"sub": subject, **self.people.get(subject, {})}, self.userinfo)
         if isinstance(answer, str) and answer.count(".") == 2:
             return httpx2.Response(200, headers={"Content-Type": "application/jwt"}, text=answer)
-        return _json(answer)
+        return as_json(answer)
 
     def _logout(self, request: httpx2.Request) -> httpx2.Response:
         sent = dict(request.url.params)
@@ -363,7 +372,7 @@ class FakeIssuer:
     def _revoke(self, request: httpx2.Request) -> httpx2.Response:
         form = {name: values[0] for name, values in parse_qs(request.content.decode()).items()}
         if not self._require(self._is_authenticated(request, form), "client authentication is missing or wrong"):
-            return _json({"error": "invalid_client"}, 401)
+            return as_json({"error": "invalid_client"}, 401)
         token = form.get("token", "")
         self.revoked.append(token)
         self._grants.pop(token, None)
@@ -372,18 +381,3 @@ class FakeIssuer:
 
     def _now(self) -> int:
         return int(self._clock.now().timestamp())
-
-
-def _patched(answer: dict[str, Any], patch: Patch) -> Any:
-    if callable(patch):
-        return patch(answer)
-    return {name: value for name, value in {**answer, **(patch or {})}.items() if name not in (patch or {}) or value is not None}
-
-
-def _json(answer: object, status: int = 200) -> httpx2.Response:
-    text = answer if isinstance(answer, str) else json.dumps(answer)
-    return httpx2.Response(status, headers=_HEADERS, text=text)
-
-
-def _base64(value: bytes) -> str:
-    return base64.urlsafe_b64encode(value).rstrip(b"=").decode()

@@ -1,0 +1,285 @@
+"""What every kind of connection must keep, as tests: subclass it, give it a `ground`, and a connection of your own proves itself."""
+
+import contextlib
+import copy
+import os
+import pickle
+import random
+import threading
+from collections.abc import Callable, Iterator, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextvars import ContextVar
+from typing import Any, TypeVar
+from urllib.parse import urlsplit
+
+import pytest
+
+from st_auth.config import Host, parse
+from st_auth.connections.handle import Handle
+from st_auth.core import Core, build
+from st_auth.errors import ConnectionFailed, CrossSessionError, LoginRequired
+from st_auth.live import LiveSession
+from st_auth.personal import SHARED
+from st_auth.testing.fake_issuer import FakeIssuer
+
+__all__ = ["ConnectionContract", "ConnectionGround", "Runs"]
+
+T = TypeVar("T")
+
+_CALLBACK = "http://localhost:8501/oauth2callback"
+_CHECKS = int(os.environ.get("ST_AUTH_SOAK", "10000"))
+_PEOPLE, _THREADS = 200, 64
+
+
+class Runs:
+    """Stands for Streamlit in tests: which login's run a thread belongs to, and whether it is in a cached function."""
+
+    def __init__(self) -> None:
+        self._login_id: ContextVar[str] = ContextVar("login_id", default="")
+        self._is_shared: ContextVar[bool] = ContextVar("is_shared", default=False)
+
+    @contextlib.contextmanager
+    def of(self, login_id: str, *, shared: bool = False) -> Iterator[None]:
+        """Be a run of this login while the block lasts."""
+        tokens = self._login_id.set(login_id), self._is_shared.set(shared)
+        try:
+            yield
+        finally:
+            self._login_id.reset(tokens[0])
+            self._is_shared.reset(tokens[1])
+
+    def is_shared(self) -> bool:
+        """See `Place`."""
+        return self._is_shared.get()
+
+    def require(self, login_id: str) -> None:
+        """See `Place`."""
+        if self.is_shared():
+            raise TypeError(SHARED)
+        if not self._login_id.get():
+            raise CrossSessionError("This thread belongs to nobody's page.", code="no_run")
+        if self._login_id.get() != login_id:
+            raise CrossSessionError("This connection belongs to another login.", code="other_session")
+
+    def wait(self, _: str) -> contextlib.AbstractContextManager[None]:
+        """See `Place`."""
+        return contextlib.nullcontext()
+
+    def bind(self, act: Callable[..., T]) -> Callable[..., T]:
+        """See `Place`."""
+        login_id = self._login_id.get()
+
+        def bound(*arguments: Any, **named: Any) -> T:
+            with self.of(login_id):
+                return act(*arguments, **named)
+
+        return bound
+
+
+class ConnectionGround:
+    """An app with one connection, `it`, and people who can log in. Kinds say in a subclass how their server is asked.
+
+    `issuer` is the provider (subject is the person), `section` what stands under `[connections.it]`.
+    """
+
+    has_server_sessions = True
+    """Whether the server knows sessions of its own, which `live` counts."""
+
+    def __init__(self, issuer: FakeIssuer, section: Mapping[str, Any]) -> None:
+        self.issuer = issuer
+        self.runs = Runs()
+        auth = {"redirect_uri": _CALLBACK, "cookie_secret": "only for tests, only in memory", **issuer.section()}
+        own = {"store": "memory://", "max_per_user": 1000, "max_connections": 5000}
+        self.core: Core = build(parse({"auth": auth, "st_auth": own, "connections": {"it": dict(section)}}, Host(port=8501), env={}))
+
+    def log_in(self, person: str) -> LiveSession:
+        """Return a new login of a person, through the whole flow."""
+        client = self.core.clients["default"]
+        url, pending = client.begin(_CALLBACK, "/")
+        login = client.finish(pending, urlsplit(self.issuer.authorize(url, person)).query)
+        return self.core.live.adopt(self.core.sessions.begin(login)[1])
+
+    def log_out(self, live: LiveSession) -> None:
+        """End a login."""
+        self.core.grants.end(live, "logout")
+
+    def handle(self, live: LiveSession, role: str | None = None) -> Handle:
+        """Return a login's handle, as `user.connection("it")` does."""
+        return Handle(live, self.core.pool.config("it"), role, self.core.pool, self.runs)
+
+    def who(self, handle: Handle) -> str:
+        """Ask the server who we are, and return the person's subject."""
+        raise NotImplementedError
+
+    def live(self) -> int:
+        """How many sessions the server has now."""
+        raise NotImplementedError
+
+    def end_at_server(self, person: str) -> None:
+        """Let the server end a person's sessions, so that only a new one helps."""
+        raise NotImplementedError
+
+    def refuse(self) -> None:
+        """Let the server refuse every new login from now on."""
+        raise NotImplementedError
+
+    def close(self) -> None:
+        """Close the app."""
+        self.core.close()
+
+
+class ConnectionContract:
+    """A kind's own test class inherits this and has a fixture `ground`."""
+
+    checks = _CHECKS
+
+    def test_a32_each_person_is_who_they_are_and_stays_it(self, ground: ConnectionGround) -> None:
+        ana, bob = ground.log_in("ana"), ground.log_in("bob")
+        for _ in range(3):
+            for live, name in ((ana, "ana"), (bob, "bob")):
+                with ground.runs.of(live.login_id):
+                    assert ground.who(ground.handle(live)) == name
+
+    def test_eight_threads_that_begin_together_open_it_once(self, ground: ConnectionGround) -> None:
+        ana = ground.log_in("ana")
+        start = threading.Barrier(8)
+
+        def ask(_: int) -> tuple[str, int]:
+            start.wait()
+            with ground.runs.of(ana.login_id):
+                return ground.who(ground.handle(ana)), id(ground.handle(ana).raw)
+
+        with ThreadPoolExecutor(8) as threads:
+            answers = set(threads.map(ask, range(8)))
+
+        assert {name for name, _ in answers} == {"ana"}
+        assert len({raw for _, raw in answers}) == 1
+
+    def test_a32_a17_another_logins_run_may_not_use_it(self, ground: ConnectionGround) -> None:
+        ana, ana_elsewhere, bob = ground.log_in("ana"), ground.log_in("ana"), ground.log_in("bob")
+        handle = ground.handle(ana)
+        with ground.runs.of(ana.login_id):
+            assert ground.who(handle) == "ana"
+        for other in (bob, ana_elsewhere):
+            with ground.runs.of(other.login_id), pytest.raises(CrossSessionError):
+                ground.who(handle)
+
+    def test_a17_a_thread_of_nobody_may_not_use_it(self, ground: ConnectionGround) -> None:
+        handle = ground.handle(ground.log_in("ana"))
+        with pytest.raises(CrossSessionError):
+            ground.who(handle)
+
+    def test_a16_a_function_that_is_cached_for_everybody_may_not_use_it(self, ground: ConnectionGround) -> None:
+        ana = ground.log_in("ana")
+        with ground.runs.of(ana.login_id, shared=True), pytest.raises(TypeError, match="shown to everybody"):
+            ground.who(ground.handle(ana))
+
+    def test_a16_it_cannot_be_hashed_copied_or_pickled(self, ground: ConnectionGround) -> None:
+        handle = ground.handle(ground.log_in("ana"))
+        for act in (hash, copy.copy, copy.deepcopy, pickle.dumps):
+            with pytest.raises(TypeError):
+                act(handle)
+
+    def test_a32_the_end_of_the_login_closes_it_at_the_server_too(self, ground: ConnectionGround) -> None:
+        ana, bob = ground.log_in("ana"), ground.log_in("bob")
+        for live in (ana, bob):
+            with ground.runs.of(live.login_id):
+                ground.who(ground.handle(live))
+
+        ground.log_out(ana)
+
+        with ground.runs.of(ana.login_id), pytest.raises(LoginRequired) as caught:
+            ground.who(ground.handle(ana))
+        assert caught.value.code == "session_ended"
+        ground.core.pool.close()
+        if ground.has_server_sessions:
+            assert ground.live() == 0
+
+    def test_what_the_server_has_ended_is_opened_again_for_the_same_person(self, ground: ConnectionGround) -> None:
+        ana, bob = ground.log_in("ana"), ground.log_in("bob")
+        for live in (ana, bob):
+            with ground.runs.of(live.login_id):
+                ground.who(ground.handle(live))
+
+        ground.end_at_server("ana")
+
+        for live, name in ((ana, "ana"), (bob, "bob")):
+            with ground.runs.of(live.login_id):
+                assert ground.who(ground.handle(live)) == name
+
+    def test_a_server_that_refuses_is_told_without_any_token(self, ground: ConnectionGround) -> None:
+        ana = ground.log_in("ana")
+        ground.refuse()
+
+        with ground.runs.of(ana.login_id), pytest.raises(ConnectionFailed) as caught:
+            ground.who(ground.handle(ana))
+
+        failed = caught.value
+        assert "“it”" in str(failed)
+        assert failed.code
+        assert failed.hint
+        assert failed.__cause__ is not None
+        assert failed.__cause__.__traceback__ is None
+        token = ground.core.grants.tokens(ana).access_token.reveal()
+        assert token not in f"{failed!r} {failed} {failed.__cause__!r} {failed.__cause__} {vars(failed.__cause__)}"
+
+    def test_a17_a32_two_hundred_people_in_sixty_four_threads_never_cross(self, ground: ConnectionGround) -> None:
+        """People log in, ask, have their session ended at the server, and log out, all at once; each answer must be the asker's."""
+        names = [f"p{number:03d}" for number in range(_PEOPLE)]
+        ground.issuer.people.update({name: {"name": name} for name in names})
+        crowd = _Crowd(ground, names, self.checks)
+
+        with ThreadPoolExecutor(_THREADS) as threads:
+            list(threads.map(crowd.live_on, range(_THREADS)))
+
+        assert crowd.wrong == []
+        assert crowd.checked >= self.checks
+        assert crowd.ended > 0
+
+
+class _Crowd:
+    """People who do what they like. A person's login is shared by all threads; whoever ends it leaves the others with LoginRequired."""
+
+    def __init__(self, ground: ConnectionGround, names: list[str], checks: int) -> None:
+        self._ground = ground
+        self._names = names
+        self._checks = checks
+        self._lives: dict[str, LiveSession] = {}
+        self._lock = threading.Lock()
+        self.checked = 0
+        self.ended = 0
+        self.wrong: list[str] = []
+
+    def live_on(self, seed: int) -> None:
+        choose = random.Random(seed)  # noqa: S311  # the same crowd each time
+        while self.checked < self._checks and not self.wrong:
+            name, act = choose.choice(self._names), choose.random()
+            live = self._login_of(name)
+            if act < 0.01:
+                self._ground.log_out(live)
+                self._lives.pop(name, None)
+                self.ended += 1
+            elif act < 0.015:
+                self._ground.end_at_server(name)
+            else:
+                self._ask(name, live)
+
+    def _login_of(self, name: str) -> LiveSession:
+        with self._lock:
+            live = self._lives.get(name)
+            if live is None or live.ended:
+                live = self._lives[name] = self._ground.log_in(name)
+            return live
+
+    def _ask(self, name: str, live: LiveSession) -> None:
+        try:
+            with self._ground.runs.of(live.login_id):
+                answer = self._ground.who(self._ground.handle(live))
+        except LoginRequired:
+            if not live.ended:
+                self.wrong.append(f"{name} was sent away from a login that lives")
+            return
+        with self._lock:
+            self.checked += 1
+        if answer != name:
+            self.wrong.append(f"{name} was {answer}")

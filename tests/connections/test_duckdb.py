@@ -1,0 +1,77 @@
+"""DuckDB keeps the contract: one file, and each person's connection knows whose it is."""
+
+from contextlib import suppress
+
+import duckdb
+import pytest
+
+from st_auth.errors import ConnectionFailed
+from st_auth.testing import FakeIssuer
+from st_auth.testing.connection_contract import ConnectionContract, ConnectionGround
+
+
+class DuckGround(ConnectionGround):
+    has_server_sessions = False
+
+    def __init__(self, issuer, path, **more):
+        self.path = path
+        super().__init__(issuer, {"type": "st_auth.DuckDBConnection", "path": str(path), "rules": "engine", **more})
+
+    def who(self, handle):
+        return handle.query("select getvariable('st_auth_user') as me", as_="arrow")["me"][0].as_py()
+
+    def end_at_server(self, person):
+        for live in self.core.live.known():
+            if live.stored.card.subject == person:
+                for opened in list(self.core.pool._opened.get(live.login_id, {}).values()):
+                    with suppress(duckdb.ResourceInUseException):  # somebody is at it just now
+                        opened.connection.close()
+
+    def refuse(self):
+        self.path.unlink()
+
+
+@pytest.fixture
+def issuer():
+    with FakeIssuer(serve=True) as issuer:
+        yield issuer
+
+
+@pytest.fixture
+def ground(issuer, tmp_path):
+    path = tmp_path / "sales.duckdb"
+    with duckdb.connect(str(path)) as connection:
+        connection.execute("create table sales as select * from (values ('eu', 1), ('us', 2)) t(region, amount)")
+    ground = DuckGround(issuer, path)
+    yield ground
+    ground.close()
+
+
+class TestDuckDB(ConnectionContract):
+    pass
+
+
+@pytest.fixture
+def handle(ground):
+    ana = ground.log_in("ana")
+    with ground.runs.of(ana.login_id):
+        yield ground.handle(ana)
+
+
+@pytest.mark.parametrize("as_", ["pandas", "polars", "arrow"])
+def test_rows_come_as_the_frame_that_was_asked_for(handle, as_):
+    frame = handle.query("select * from sales where amount > ? order by amount", [1], as_=as_)
+
+    assert type(frame).__module__.split(".")[0] == {"arrow": "pyarrow"}.get(as_, as_)
+    assert frame.shape == (1, 2)
+
+
+def test_a_statement_that_is_refused_names_the_connection_and_what_is_wrong(handle):
+    with pytest.raises(ConnectionFailed, match=r"“it” failed: .*nowhere") as caught:
+        handle.query("select * from nowhere")
+    assert caught.value.code == "query_failed"
+
+
+def test_the_file_is_open_for_reading_only_unless_the_section_says_otherwise(handle):
+    with pytest.raises(ConnectionFailed, match="read-only"):
+        handle.query("create table more as select 1")
