@@ -1,12 +1,13 @@
 # Everything happens in .venv, from lock files with hashes. `make demo` and `make test` are the two commands to know.
 #
-# There are three lock files with the same versions in them (tools/lock.sh): installing every extra takes 1.1 GB and minutes, the
+# There are three lock files with the same versions in them, and one of fakesnow's own (tools/lock.sh): installing every extra takes 1.1 GB and minutes, the
 # demo needs half of the packages and under a minute, so each target brings in only what it uses. Pip refuses anything that is not pinned there.
 
 PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 NODE   := $(patsubst %/package-lock.json,%/node_modules/.package-lock.json,$(wildcard tests/servers/*/package-lock.json))
+FAKESNOW := .venv-fakesnow/.made
 CHROMIUM := tests/attacks/test_a25_in_chromium.py
 WORKERS ?= 2
 
@@ -29,7 +30,7 @@ demo: $(VENV)/.demo  ## run the example dashboard with a development identity pr
 	@echo "• starting the example dashboard: http://localhost:8501 (Ctrl+C ends it)"
 	@$(BIN)/st-auth run examples/dashboard/app.py $(ARGS)
 
-test: $(VENV)/.test $(NODE)  ## everything the tests need, then all tests
+test: $(VENV)/.test $(NODE) $(FAKESNOW)  ## everything the tests need, then all tests
 	@echo "• running all tests, $(WORKERS) at a time: those without a browser first, as Playwright keeps an event loop running in its process"
 	@$(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal --ignore=tests/browser --ignore=$(CHROMIUM) $(ARGS)
 	@$(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal tests/browser $(CHROMIUM) $(ARGS)
@@ -48,10 +49,10 @@ fuzz: $(VENV)/.test  ## change a provider's valid answers 100 000 times: ARGS="-
 mutants: $(VENV)/.test  ## change the protocol code itself, one small thing at a time: do its tests notice? ARGS="jwks tokens" for some modules
 	@$(BIN)/python tools/mutants.py $(ARGS)
 
-bench: $(VENV)/.test $(NODE)  ## measure side by side; ROWS="gate_warm login" for some
+bench: $(VENV)/.test $(NODE) $(FAKESNOW)  ## measure side by side; ROWS="gate_warm login" for some
 	@$(BIN)/python -m bench $(ROWS)
 
-cases: $(VENV)/.test $(NODE)  ## each attack with its defence, and without it
+cases: $(VENV)/.test $(NODE) $(FAKESNOW)  ## each attack with its defence, and without it
 	@$(BIN)/python -m tests.cases $(ARGS)
 
 fresh:  ## demo and test from a fresh clone as a new system user (root)
@@ -61,7 +62,7 @@ lock:  ## write the lock files anew (needs uv)
 	@PATH="$(abspath $(BIN)):$$PATH" tools/lock.sh
 
 clean:  ## take .venv and node_modules away
-	rm -rf $(VENV) tests/servers/*/node_modules
+	rm -rf $(VENV) .venv-fakesnow tests/servers/*/node_modules
 
 # requirements-test.lock is requirements-demo.lock and more, so either may come first.
 $(VENV)/.demo: requirements-demo.lock pyproject.toml
@@ -70,6 +71,13 @@ $(VENV)/.demo: requirements-demo.lock pyproject.toml
 
 $(VENV)/.test: requirements-test.lock pyproject.toml
 	@tools/venv.sh $(PYTHON) $(VENV) $<
+	@touch $@
+
+# fakesnow stands for Snowflake in the tests, and cannot be installed beside the driver that is tested.
+$(FAKESNOW): tests/servers/snowflake/requirements.lock
+	@echo "• making an environment for fakesnow in .venv-fakesnow"
+	@test -x .venv-fakesnow/bin/python || $(PYTHON) -m venv .venv-fakesnow
+	@.venv-fakesnow/bin/python -m pip install --quiet --no-compile --require-hashes --requirement $<
 	@touch $@
 
 $(NODE): %/node_modules/.package-lock.json: %/package-lock.json
