@@ -35,13 +35,13 @@ test: $(VENV)/.test $(NODE) $(FAKESNOW)  ## everything the tests need, then all 
 	@$(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal --ignore=tests/browser --ignore=$(CHROMIUM) $(ARGS)
 	@$(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal tests/browser $(CHROMIUM) $(ARGS)
 
-check: $(VENV)/.test  ## the fast loop: ruff, types, unit tests (no browser, no flows, no attacks)
+check: $(VENV)/.test  ## the fast loop: ruff, types, unit tests (no browser, no flows, no attacks, no databases)
 	@echo "• ruff"
 	@$(BIN)/ruff check --quiet .
 	@echo "• mypy --strict"
 	@$(BIN)/mypy --strict
 	@echo "• unit tests"
-	@$(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal --ignore=tests/browser --ignore=tests/flows --ignore=tests/attacks $(ARGS)
+	@$(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal --ignore=tests/browser --ignore=tests/flows --ignore=tests/attacks --ignore=tests/connections $(ARGS)
 
 fuzz: $(VENV)/.test  ## change a provider's valid answers 100 000 times: ARGS="--cases 5000 --seed 1" for others
 	@$(BIN)/python -m tests.fuzz $(ARGS)

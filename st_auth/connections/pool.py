@@ -194,8 +194,12 @@ class Pool:
             self._close_soon(opened)
 
     def _there(self, wanted: "_Wanted") -> _Opened | None:
-        opened = self._opened.get(wanted.live.login_id, {}).get(wanted.key)
+        opened = self._opened.get(self._whose(wanted.live), {}).get(wanted.key)
         return None if opened is None or opened.over else opened
+
+    def _whose(self, live: LiveSession) -> str:
+        """What a login's connections are kept under: this is what keeps people apart."""
+        return live.login_id
 
     def _open(self, wanted: "_Wanted", before: _Opened | None) -> _Opened:
         """Open a connection, or return the one that somebody else has opened while we waited for our turn."""
@@ -255,7 +259,7 @@ class Pool:
 
     def _close_replaced(self, wanted: "_Wanted") -> None:
         """Close what the new connection takes the place of: the one that is over, and the one for a role that the person had before."""
-        for key, opened in list(self._opened.get(wanted.live.login_id, {}).items()):
+        for key, opened in list(self._opened.get(self._whose(wanted.live), {}).items()):
             if key == wanted.key or (wanted.derived and opened.derived and key[0] == wanted.key[0]):
                 self._forget(wanted.live.login_id, key, opened)
                 self._end(opened)
@@ -263,7 +267,7 @@ class Pool:
     def _kept(self, wanted: "_Wanted", opened: _Opened) -> _Opened:
         with self._lock:
             if not wanted.live.ended and not self._closed:
-                self._opened.setdefault(wanted.live.login_id, {})[wanted.key] = opened
+                self._opened.setdefault(self._whose(wanted.live), {})[wanted.key] = opened
                 return opened
         opened.end()
         self._close(opened)
