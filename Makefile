@@ -21,7 +21,7 @@ export NODE_EXTRA_CA_CERTS ?= $(SYSTEM_CA)
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check fuzz mutants bench cases fresh lock clean
+.PHONY: help demo test check fuzz mutants soak bench cases fresh lock clean
 
 help:  ## say what there is
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1|/' | while IFS='|' read -r name what; do printf '  make %-7s %s\n' "$$name" "$$what"; done
@@ -48,6 +48,9 @@ fuzz: $(VENV)/.test  ## change a provider's valid answers 100 000 times: ARGS="-
 
 mutants: $(VENV)/.test  ## change the protocol code itself, one small thing at a time: do its tests notice? ARGS="jwks tokens" for some modules
 	@$(BIN)/python tools/mutants.py $(ARGS)
+
+soak: $(VENV)/.test $(FAKESNOW)  ## the connection contract with a million checks, and a minute of tokens that live for seconds (hours)
+	@ST_AUTH_SOAK=$${ST_AUTH_SOAK:-1000000} $(BIN)/python -m pytest -q -n $(WORKERS) tests/connections tests/flows/test_connections.py -k "never_cross or tokens_live" $(ARGS)
 
 bench: $(VENV)/.test $(NODE) $(FAKESNOW)  ## measure side by side; ROWS="gate_warm login" for some
 	@$(BIN)/python -m bench $(ROWS)
