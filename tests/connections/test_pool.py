@@ -1,5 +1,7 @@
 """The pool's own rules, over DuckDB files: who is closed when, how many there may be, and what is kept of results."""
 
+import subprocess
+import sys
 from datetime import timedelta
 
 import duckdb
@@ -268,3 +270,22 @@ def test_frames_of_each_library_tell_their_size():
 
     data = {"a": list(range(1000))}
     assert all(size_of(frame) >= 8000 for frame in (pd.DataFrame(data), pl.DataFrame(data), pa.table(data)))
+
+
+# -- what is loaded ------------------------------------------------------------------------------------------------------------
+
+
+def test_neither_st_auth_nor_an_app_that_only_configures_connections_loads_a_driver():
+    script = """
+import sys
+from st_auth import *
+from st_auth.config import Host, parse
+from st_auth.core import build
+oidc = {"client_id": "x", "client_secret": "x", "server_metadata_url": "https://issuer.example/.well-known/openid-configuration"}
+auth = {"redirect_uri": "http://localhost:8501/oauth2callback", "cookie_secret": "x" * 32, **oidc}
+snow = {"type": "st_auth.SnowflakeConnection", "account": "acme", "token_from": "default"}
+build(parse({"auth": auth, "st_auth": {"store": "memory://"}, "connections": {"snow": snow}}, Host(port=8501), env={})).close()
+print(sorted({name.partition(".")[0] for name in sys.modules} & {"snowflake", "duckdb", "sqlalchemy", "psycopg", "polars", "pymongo", "fsspec"}))
+"""
+    done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
+    assert done.stdout.strip() == "[]"

@@ -12,7 +12,8 @@ from tests.servers.snowflake_server import AUDIENCE, SnowflakeServer
 from tests.servers.streamlit_app import auth_secrets
 
 APP = Path(__file__).parents[1] / "apps" / "connections.py"
-PEOPLE = {name: {"name": name.title()} for name in ("ana", "bob", "cyd")}
+EXAMPLE = Path(__file__).parents[2] / "examples" / "warehouse.py"
+PEOPLE = {name: {"name": name.title(), "region": region} for name, region in (("ana", "eu"), ("bob", "us"), ("cyd", "apac"))}
 LONG = "ST_AUTH_SOAK" in os.environ
 LIFETIME, SECONDS = (5, 60) if LONG else (2, 24)
 
@@ -69,6 +70,28 @@ def test_a_logout_closes_the_session_at_snowflake_and_nobody_elses(app, person, 
     assert bob.fact("own") == "BOB"
     one.stop()
     wait_until(lambda: snowflake.live() == 0, "the end of all sessions when the app stops")
+
+
+def test_the_example_shows_the_persons_own_rows_and_a_refusal_in_plain_words(app, person, issuer, snowflake):
+    section = snowflake.section(default=True, database="SALES", schema="PUBLIC")
+    secrets = {**auth_secrets(**issuer.section()), "connections": {"warehouse": section}}
+    fill = f"""{EXAMPLE.read_text("utf-8").partition("warehouse = ")[0]}
+cursor = user.connection("warehouse").cursor()
+cursor.execute("create or replace table orders (region text, amount int)")
+cursor.execute("insert into orders values ('eu', 10), ('us', 200), ('eu', 3)")
+"""
+    assert tab_of(person, issuer, app(fill, secrets=secrets, st_auth={"allow": "anyone"}), "ana").exceptions == []
+    one = app(EXAMPLE, secrets=secrets, st_auth={"allow": "anyone"})
+
+    ana, bob = (tab_of(person, issuer, one, name) for name in ("ana", "bob"))
+    assert ana.exceptions == bob.exceptions == []
+    assert "ANA as PUBLIC" in ana.text
+    assert ("Total: 13" in ana.text, "Total: 200" in bob.text) == (True, True)
+
+    issuer.audience = "urn:another"
+    cyd = tab_of(person, issuer, one, "cyd")
+    assert "Snowflake does not accept your login's token." in cyd.text
+    assert "docs/snowflake.md" in cyd.text
 
 
 def test_a_dropped_socket_keeps_the_session_at_snowflake(app, person, issuer, snowflake):
