@@ -1,5 +1,7 @@
 """[connections.*]: whose credentials open what, and every mistake with its key and its mend."""
 
+import sys
+
 import pytest
 
 from st_auth.config import Host, parse
@@ -109,6 +111,15 @@ def test_a_section_that_streamlit_would_not_give_us_starts_with_a_warning():
 @pytest.mark.parametrize("name", ["a b", "x" * 65, "ä"])
 def test_a_name_that_is_not_plain_is_refused(name):
     assert list(problems(**{name: SNOW})) == [f"connections.{name}"]
+
+
+def test_a_driver_that_is_not_installed_is_told_at_start_up_with_what_installs_it(monkeypatch):
+    monkeypatch.setitem(sys.modules, "duckdb", None)
+    with pytest.raises(ConfigError) as caught:
+        read(mine=DUCK)
+    assert [(problem.key, problem.mend) for problem in caught.value.problems] == [
+        ("connections.mine.type", 'pip install "st-auth[duckdb]"')
+    ]
 
 
 def test_how_many_there_may_be_is_a_whole_number():

@@ -28,7 +28,7 @@ _CLOSINGS_AT_MOST: Final = 100_000
 _LOGGER = logging.getLogger("st_auth")
 
 T = TypeVar("T")
-Key = tuple[str, str]  # connection and role
+Key = tuple[str, ...]  # connection, role, and what else of its options follows from the person's claims
 
 
 class Place(Protocol):
@@ -102,7 +102,8 @@ class _Wanted:
 
     @property
     def key(self) -> Key:
-        return self.config.name, self.role
+        follows = [str(self.options[name]) for name, value in self.config.options.items() if isinstance(value, str) and "{" in value]
+        return self.config.name, self.role, *follows
 
 
 class Pool:
@@ -174,10 +175,17 @@ class Pool:
         if self._live.is_held:
             raise Unavailable("The store does not answer.", code="store")
 
+    def source(self, live: LiveSession, config: ConnectionConfig, role: str | None) -> str:
+        """Say in one text what a person's results come from, so that those of another role are not taken for them."""
+        return json.dumps(self._wanted(live, config, role).key)
+
+    def _wanted(self, live: LiveSession, config: ConnectionConfig, role: str | None) -> "_Wanted":
+        options = filled(config, json.loads(live.stored.claims_json))
+        return _Wanted(live, config, options, str(options.get("role", "") if role is None else role), derived=role is None)
+
     def _enter(self, live: LiveSession, config: ConnectionConfig, role: str | None, place: Place, before: _Opened | None) -> _Opened:
         """Return an open connection that counts us as a user, and is not `before`."""
-        options = filled(config, json.loads(live.stored.claims_json))
-        wanted = _Wanted(live, config, options, str(options.get("role", "") if role is None else role), derived=role is None)
+        wanted = self._wanted(live, config, role)
         while True:
             opened = self._there(wanted)
             if opened is None or opened is before:

@@ -131,6 +131,35 @@ def test_a_role_follows_from_a_claim_and_when_the_claim_changes_the_old_session_
     assert servers.snowflake.facts()["live"].get("ANA") == 1
 
 
+def test_what_was_kept_for_one_role_is_not_given_in_another(build, servers):
+    ground = build(role="{role}")
+    live, handle = ground.as_person("ana")
+
+    def asked():
+        with ground.runs.of(live.login_id):
+            return handle.query("select current_role() as r", ttl="1h", as_="arrow")["R"][0].as_py()
+
+    assert asked() == "ANALYST"
+    servers.issuer.people["ana"]["role"] = "AUDITOR"
+    ground.core.grants.tokens(live, refused=ground.core.grants.tokens(live).access_token)
+    assert asked() == "AUDITOR"
+
+
+def test_another_option_that_follows_from_a_claim_opens_another_session_and_closes_the_first(build, servers):
+    ground = build(database="{region}")
+    live, handle = ground.as_person("ana")
+    assert role_of(ground, live, handle) == "ANALYST"
+    with ground.runs.of(live.login_id):
+        first = handle.raw
+    servers.issuer.people["ana"]["region"] = "us"
+    ground.core.grants.tokens(live, refused=ground.core.grants.tokens(live).access_token)
+
+    with ground.runs.of(live.login_id):
+        assert handle.raw is not first
+    ground.core.pool._closing.close()
+    assert first.is_closed()
+
+
 def test_two_roles_at_once_are_two_sessions(ground, servers):
     live = ground.log_in("ana")
     assert role_of(ground, live, ground.handle(live, "ANALYST")) == "ANALYST"
