@@ -93,7 +93,7 @@ def _first() -> tuple[float, float]:
         figures = _by_turns(ours, bare)
         ground.close()
         for connection in kept:
-            connection.close()  # type: ignore[attr-defined]
+            connection.close()
     return figures
 
 
