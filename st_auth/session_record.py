@@ -7,7 +7,7 @@ session, with a copy of the card, so that resuming opens one seal; or the sealed
 import json
 import struct
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from itertools import accumulate, pairwise
 from typing import Any, Final, Protocol
@@ -107,7 +107,8 @@ class Session:
 
     `claims_json` holds all claims as the provider last gave them; `profile_json` holds name, email, email_verified, groups and sid
     as we understood them. `claims_at_login` is there when a refresh has changed them since. `expires_at` is the absolute limit.
-    `cookie_key` stands for the cookie, which the process need not keep.
+    `cookie_key` stands for the cookie, which the process need not keep. `tags` are those of the record that was read, if they were
+    made with the key that seals now.
     """
 
     record_key: str
@@ -120,6 +121,7 @@ class Session:
     cookie_key: Secret[bytes]
     claims_at_login: bytes = b""
     links: tuple[Link, ...] = ()
+    tags: tuple[str, ...] = field(default=(), compare=False, repr=False)
 
     @property
     def sid(self) -> str | None:
@@ -129,7 +131,7 @@ class Session:
 
     def without_tokens(self) -> "Session":
         """The same without anything that opens something at a provider: what a process may keep."""
-        return replace(self, tokens=None, links=()) if self.tokens or self.links else self
+        return replace(self, tokens=None, links=(), tags=()) if self.tokens or self.links or self.tags else self
 
 
 @dataclass(frozen=True, slots=True)
@@ -186,6 +188,7 @@ def open_session(vault: Vault, record_key: str, record: Record, cookie_key: Secr
         cookie_key,
         at_login,
         _read_links(links) if links else (),
+        record.tags if vault.is_sealed_now(sealed) else (),
     )
 
 

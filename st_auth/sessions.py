@@ -243,8 +243,9 @@ class Sessions:
         return ended
 
     def _put_changed(self, current: Session, changed: Session | None = None, *, card: Card, durable: bool = True) -> Session | None:
-        put = replace(changed or current, version=current.version + 1, card=card)
-        record = seal_session(self._vault, put, self._tags(put))
+        put = replace(changed or current, version=current.version + 1, card=card, tags=())
+        tags = current.tags if changed is None else ()  # with another card alone, person and provider's session stay the same
+        record = seal_session(self._vault, put, tags or self._tags(put))
         return put if self._vault.store.put(current.record_key, record, expect=current.version, durable=durable) else None
 
     def _replace(self, record_key: str, by: Card) -> None:

@@ -79,6 +79,10 @@ class Vault:
         key = expand(_part(cookie_key, position), _info(purpose, record_key))
         return self._open(key, sealed, _context(purpose, record_key, expires_at), purpose)
 
+    def is_sealed_now(self, sealed: bytes) -> bool:
+        """Whether something was sealed with the key that seals now, and not with an older one."""
+        return sealed[2:_HEADER_BYTES] == self.keyring.current.mark
+
     def seal_without_cookie(self, plain: bytes, *, purpose: str, record_key: str, expires_at: datetime) -> bytes:
         """Seal so that every process with the master key opens it."""
         key = _master_lock(self.keyring.current.key, purpose, record_key)
