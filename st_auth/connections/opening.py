@@ -9,7 +9,7 @@ from st_auth.config import ConnectionConfig
 from st_auth.errors import ConnectionFailed, PermissionDenied, StAuthError
 from st_auth.secret import Secret
 
-__all__ = ["Connection", "Opening", "Stale", "attempt", "failure", "filled", "reason"]
+__all__ = ["Connection", "Opening", "SQLConnection", "Stale", "attempt", "failure", "filled", "reason"]
 
 T = TypeVar("T")
 
@@ -21,7 +21,8 @@ _LONGEST_REASON: Final = 300
 class Opening:
     """A person's connection on its way: the options with their claims filled in, the role, the token if it takes one, and for whom.
 
-    `tag` says in a server's own log whose connection it is: app, subject and login id as JSON.
+    `tag` says in a server's own log whose connection it is: app, subject and login id as JSON. `renewed` returns the same as it is now,
+    for a kind that shows its token at each use: with what the claims say now, and a token that is fresh and not the one that was refused.
     """
 
     config: ConnectionConfig
@@ -31,22 +32,18 @@ class Opening:
     subject: str
     login_id: str
     tag: str
+    renewed: Callable[[Secret[str] | None], "Opening"] = field(repr=False)
 
 
 class Connection(Protocol):
-    """One open connection of one person. Its methods may be called by several threads at once, `close` more than once."""
+    """One open connection of one person: what every kind has.
+
+    Its methods may be called by several threads at once, `close` more than once.
+    """
 
     @property
     def raw(self) -> Any:
         """The driver's own object."""
-        ...
-
-    def query(self, sql: str, params: Any, as_: str) -> Any:
-        """Run a statement and return its rows as `pandas`, `polars` or `arrow`."""
-        ...
-
-    def cursor(self) -> Any:
-        """Return a cursor of the driver's (PEP 249), for one thread."""
         ...
 
     def is_over(self, error: Exception) -> bool:
@@ -63,6 +60,18 @@ class Connection(Protocol):
 
     def close(self) -> None:
         """Close it, at the server too."""
+        ...
+
+
+class SQLConnection(Connection, Protocol):
+    """One that is asked in SQL."""
+
+    def query(self, sql: str, params: Any, as_: str) -> Any:
+        """Run a statement and return its rows as `pandas`, `polars` or `arrow`."""
+        ...
+
+    def cursor(self) -> Any:
+        """Return a cursor of the driver's (PEP 249), for one thread."""
         ...
 
 
@@ -104,7 +113,13 @@ def filled(config: ConnectionConfig, claims: Mapping[str, Any]) -> dict[str, Any
 
     Raises PermissionDenied, which names the claim, where the person has none or it is no single text or number.
     """
-    return {key: _filled(value, config.name, claims) if isinstance(value, str) else value for key, value in config.options.items()}
+    return {key: _filled_value(value, config.name, claims) for key, value in config.options.items()}
+
+
+def _filled_value(value: Any, name: str, claims: Mapping[str, Any]) -> Any:
+    if isinstance(value, Mapping):
+        return {key: _filled_value(inner, name, claims) for key, inner in value.items()}
+    return _filled(value, name, claims) if isinstance(value, str) else value
 
 
 def _filled(text: str, name: str, claims: Mapping[str, Any]) -> str:
