@@ -26,7 +26,7 @@ _CONNECT_LIMIT: Final = 5.0
 _READ_LIMIT: Final = 30
 _COOL_DOWN: Final = 5.0
 _UNAUTHORIZED: Final = httpx2.codes.UNAUTHORIZED
-_TOKEN: Final = re.compile(r"[A-Za-z0-9._~+/-]+=*")  # RFC 6750 section 2.1
+_TOKEN: Final = re.compile(r"[\x21-\x7e]+")  # VSCHAR, RFC 6749 appendix A.12
 _USUAL: Final = {"Accept": "*/*", "Accept-Encoding": "gzip, deflate", "User-Agent": "st_auth"}
 _KEPT: Final = ("http_version", "reason_phrase")
 
