@@ -2,6 +2,7 @@
 
 import gc
 import io
+import json
 import logging
 import pickle
 import posixpath
@@ -16,7 +17,9 @@ from urllib.parse import unquote
 import httpx2
 import pytest
 from hypothesis import given, settings, strategies as st
+from streamlit.testing.v1 import AppTest
 
+from st_auth import streamlit_facts as facts
 from st_auth.clock import SYSTEM, Clock
 from st_auth.config import ConnectionConfig, Host, parse
 from st_auth.connections.below import below
@@ -775,3 +778,36 @@ def test_an_address_that_could_mean_something_else_is_a_problem(url):
 )
 def test_what_an_http_section_may_not_say_is_a_problem(section, key):
     assert problems(**section) == [key]
+
+
+# -- Streamlit's door --------------------------------------------------------------------------------------------------------------
+
+
+def page():
+    import streamlit as st
+
+    api = st.connection("it", type="st_auth.HTTPConnection")
+    for method in ("get", "post", "put", "patch", "delete", "options"):
+        st.text(getattr(api, method)("me").text)
+    st.text(str(api.head("me").status_code))
+    st.text(api.request("PROPFIND", "me").json()["method"])
+    st.text(sorted(name for name in vars(type(api)) if not name.startswith("_")))
+    api.reset()
+
+
+def test_a36_st_connection_leads_to_the_handle_of_whoever_runs_the_script(ground, server):
+    seen = {}
+    for person in ("ana", "bob"):
+        live = ground.log_in(person)
+        app = AppTest.from_function(page)
+        app.user = {"is_logged_in": True, facts.LOGIN_ID_KEY: live.login_id}
+        with facts.stand_in(ground.core):
+            app.run()
+        assert not app.exception
+        texts = [text.value for text in app.text]
+        assert [json.loads(text)["sub"] for text in texts[:6]] == [person] * 6
+        assert texts[6:8] == ["200", "PROPFIND"]
+        seen[person] = texts[8]
+        assert ground.core.pool._opened == {}  # reset closes this person's
+
+    assert seen["ana"] == "['delete', 'get', 'head', 'options', 'patch', 'post', 'put', 'request']"
