@@ -16,8 +16,10 @@ def below(base: httpx2.URL, asked: str | httpx2.URL) -> httpx2.URL:
 
     As with `httpx2.Client(base_url=…)`, "orders" and "/orders" are the same. Refused are other schemes, hosts and ports, a user, `..`
     and what some server on the way could take for it: percent-encoded, encoded twice, with a backslash or a parameter, or in other
-    characters that mean the same. Raises ValueError.
+    characters that mean the same. Raises ValueError, and TypeError for what is no text.
     """
+    if not isinstance(asked, str | httpx2.URL):
+        raise TypeError("url is a text or a httpx2.URL.")
     text = str(asked)
     try:
         given = httpx2.URL(text)

@@ -18,7 +18,8 @@ Response: TypeAlias = httpx2.Response
 
 _METHOD: Final = re.compile(r"[A-Za-z]+(?:-[A-Za-z]+)*")
 _NO_METHODS: Final = ("CONNECT", "TRACE")  # one asks for a tunnel to elsewhere, the other has the token sent back
-_NO_HEADERS: Final = ("authorization", "proxy-authorization", "host")
+_HEADER: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
+_NO_HEADERS: Final = ("authorization", "proxy-authorization", "host", "transfer-encoding", "connection", "upgrade")
 _REFUSED: Final[Mapping[str, str]] = {
     "auth": "the request goes out with this person's token, and with nothing else",
     "cookies": "none are kept; what an API wants in a Cookie header goes into headers",
@@ -123,7 +124,7 @@ def _headers(given: Any) -> httpx2.Headers:
     for name, value in headers.multi_items():
         if name in _NO_HEADERS:
             raise ValueError(f"The header {name.title()} is set here for each request, for this person and this API: leave it out.")
-        if not is_header_value(value):
+        if not _HEADER.fullmatch(name) or not is_header_value(value):
             raise ValueError(f"The header {name.title()} must be one line of text, without spaces around it.")
     return headers
 
