@@ -4,6 +4,7 @@ import difflib
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from types import MappingProxyType
 from typing import Any, Final, Literal
 from urllib.parse import urlsplit
@@ -33,13 +34,14 @@ Fault = tuple[str, str, str]  # the key, what is wrong with it, how to mend it
 class Kind:
     """What one kind of connection may be told: its keys with their types, those it needs, and those that hold an app's own credentials.
 
-    `extra` is what pip installs for it, "" if nothing. With `needs_token` only a person's own token opens it; `has_rules` says whether
-    `rules` means anything to it. `judge` finds what else is wrong with a section.
+    `driver` is the module that it imports, `extra` what pip installs it with. `judge` finds what else is wrong with a section. With
+    `needs_token` only a person's own token opens it; `has_rules` says whether `rules` means anything to it.
     """
 
     name: str
     keys: Mapping[str, type]
     needs: tuple[str, ...]
+    driver: str
     extra: str
     credentials: tuple[str, ...] = ()
     needs_token: bool = False
@@ -102,14 +104,16 @@ KINDS: Final[Mapping[str, Kind]] = {
             "query_timeout": int,
         },
         ("account",),
+        "snowflake.connector",
         "snowflake",
         _CREDENTIALS,
     ),
-    "DuckDBConnection": Kind("duckdb", {"path": str, "read_only": bool}, ("path",), "duckdb"),
+    "DuckDBConnection": Kind("duckdb", {"path": str, "read_only": bool}, ("path",), "duckdb", "duckdb"),
     "HTTPConnection": Kind(
         "http",
         {"url": str, "timeout": int, "headers": dict},
         ("url",),
+        "httpx2",
         "",
         needs_token=True,
         has_rules=False,
@@ -154,6 +158,7 @@ class _Section:
             self._wrong("type", "is no connection of st_auth", _near(type_name, KINDS, _PREFIX))
             return None
         self._judge_name()
+        self._judge_driver(kind)
         self._judge_keys(kind)
         token_from = self._token_from(kind, providers)
         return ConnectionConfig(
@@ -173,6 +178,10 @@ class _Section:
         if self._name == "snowflake":
             text = "connections.snowflake: st.connection(“snowflake”) always means Streamlit's own; rename this section."
             self._reader.warnings.append(text)
+
+    def _judge_driver(self, kind: Kind) -> None:
+        if not _is_installed(kind.driver):
+            self._wrong("type", f"needs the package {kind.driver}, which is not installed", f'pip install "st-auth[{kind.extra}]"')
 
     def _judge_keys(self, kind: Kind) -> None:
         known = {**kind.keys, **dict.fromkeys(kind.credentials, str)}
@@ -237,6 +246,14 @@ class _Section:
 
     def _wrong(self, key: str, what: str, mend: str) -> None:
         self._reader.wrong(f"connections.{self._name}{'.' if key else ''}{key}", what, mend)
+
+
+def _is_installed(module: str) -> bool:
+    """Whether a module could be imported; looks for it without importing it."""
+    try:
+        return find_spec(module) is not None
+    except ModuleNotFoundError:  # of the package that it would be in
+        return False
 
 
 def _near(word: str, known: Iterable[str], prefix: str = "") -> str:
