@@ -2,14 +2,15 @@
 
 import difflib
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from types import MappingProxyType
 from typing import Any, Final, Literal
+from urllib.parse import urlsplit
 
 from st_auth.config_reader import Reader
-from st_auth.oauth.urls import is_loopback
+from st_auth.oauth.urls import is_loopback, is_secure
 
 __all__ = ["KINDS", "ConnectionConfig", "Kind", "connections_of"]
 
@@ -20,13 +21,21 @@ _OURS: Final = ("type", "token_from", "resource", "exchange", "rules", "default"
 _CREDENTIALS: Final = ("password", "private_key_file", "private_key_file_pwd", "token")
 _TYPES: Final = {str: "text in quotes", int: "a whole number", bool: "true or false", dict: "a table"}
 _NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_BASE_PATH: Final = re.compile(r"(?:/(?!\.+(?:[/;]|$))[A-Za-z0-9._~!$&'()*+,;=:@-]+)*/?")
+_HEADER: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
+_NOT_HEADERS: Final = frozenset(
+    ("authorization", "proxy-authorization", "cookie", "host", "content-length", "transfer-encoding", "connection", "upgrade")
+)
+
+Fault = tuple[str, str, str]  # the key, what is wrong with it, how to mend it
 
 
 @dataclass(frozen=True, slots=True)
 class Kind:
     """What one kind of connection may be told: its keys with their types, those it needs, and those that hold an app's own credentials.
 
-    `driver` is the module that it imports, `extra` what pip installs it with.
+    `driver` is the module that it imports, `extra` what pip installs it with. `judge` finds what else is wrong with a section. With
+    `needs_token` only a person's own token opens it; `has_rules` says whether `rules` means anything to it.
     """
 
     name: str
@@ -35,6 +44,9 @@ class Kind:
     driver: str
     extra: str
     credentials: tuple[str, ...] = ()
+    needs_token: bool = False
+    has_rules: bool = True
+    judge: Callable[[Mapping[str, Any]], Iterable[Fault]] = lambda _: ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +65,25 @@ class ConnectionConfig:
     exchange: bool = False
     rules: Rules = "engine"
     is_default: bool = False
+
+
+def _judge_http(section: Mapping[str, Any]) -> Iterator[Fault]:
+    url, timeout, headers = section.get("url"), section.get("timeout", 1), section.get("headers", {})
+    if isinstance(url, str) and url and not _is_base(url):
+        what = "must be an https address (http to this machine alone) without user, query, fragment, { or %"
+        yield "url", what, 'write one such as "https://api.acme.com/v1/"'
+    if isinstance(timeout, int) and timeout <= 0:
+        yield "timeout", "must be above zero", "write seconds, such as 30"
+    for name, value in headers.items() if isinstance(headers, Mapping) else ():
+        if not _HEADER.fullmatch(name) or name.lower() in _NOT_HEADERS:
+            yield f"headers.{name}", "is no header to be set here", "leave it out; the token and the host are set for each request"
+        elif not isinstance(value, str) or not value.isprintable() or value != value.strip():
+            yield f"headers.{name}", "must be text in quotes, on one line", "write text in quotes"
+
+
+def _is_base(url: str) -> bool:
+    """Whether requests can be sent below `url`: it is what it seems, and nothing in its path can be read in two ways."""
+    return is_secure(url) and not set("?{}%") & set(url) and bool(_BASE_PATH.fullmatch(urlsplit(url).path))
 
 
 KINDS: Final[Mapping[str, Kind]] = {
@@ -78,6 +109,16 @@ KINDS: Final[Mapping[str, Kind]] = {
         _CREDENTIALS,
     ),
     "DuckDBConnection": Kind("duckdb", {"path": str, "read_only": bool}, ("path",), "duckdb", "duckdb"),
+    "HTTPConnection": Kind(
+        "http",
+        {"url": str, "timeout": int, "headers": dict},
+        ("url",),
+        "httpx2",
+        "",
+        needs_token=True,
+        has_rules=False,
+        judge=_judge_http,
+    ),
 }
 
 
@@ -127,7 +168,7 @@ class _Section:
             token_from=token_from,
             resource=self._text("resource"),
             exchange=self._flag("exchange", needs="resource"),
-            rules=self._rules(token_from),
+            rules=self._rules(kind, token_from),
             is_default=self._flag("default"),
         )
 
@@ -157,25 +198,30 @@ class _Section:
         protocol, host = self._section.get("protocol", "https"), str(self._section.get("host", ""))
         if protocol != "https" and not is_loopback(host):
             self._wrong("protocol", "would send the token in plain text", 'use "https"; plain http only works to this machine')
+        for fault in kind.judge(self._section):
+            self._wrong(*fault)
 
     def _token_from(self, kind: Kind, providers: tuple[str, ...]) -> str | None:
         own = [key for key in kind.credentials if key in self._section]
         name = self._section.get("token_from")
         if name is None:
-            if kind.credentials and not own:
+            if kind.needs_token or (kind.credentials and not own):
                 mend = 'write token_from = "PROVIDER", so that each person opens it with their own login'
                 self._wrong("token_from", "is missing, and there is no other way to log in", mend)
             return None
         if not isinstance(name, str) or name not in providers:
             self._wrong("token_from", "names no provider of [auth]", f"name one of: {', '.join(providers)}")
             return None
-        if not kind.credentials:
+        if not kind.credentials and not kind.needs_token:
             self._wrong("token_from", f"means nothing to a {kind.name} connection", "leave it out")
         for key in own:
             self._wrong(key, "stands beside token_from", "decide whose login opens it: the person's (token_from) or the app's")
         return name
 
-    def _rules(self, token_from: str | None) -> Rules:
+    def _rules(self, kind: Kind, token_from: str | None) -> Rules:
+        if not kind.has_rules and "rules" in self._section:
+            self._wrong("rules", f"means nothing to a {kind.name} connection", "leave it out")
+            return "engine"
         rules = self._section.get("rules", "engine" if token_from else "file")
         if rules not in ("engine", "file"):
             self._wrong("rules", 'is neither "engine" nor "file"', 'write "file" (the rule file decides) or "engine" (the database does)')

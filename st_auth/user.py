@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import Any, TypeVar
 
-from st_auth.connections.handle import Frame, Handle
+from st_auth.connections.handle import Frame, Handle, handle_of
 from st_auth.connections.pool import Place, Pool
 from st_auth.errors import LoginRequired
 from st_auth.grants import Grants
@@ -145,10 +145,10 @@ class User(Personal):
         It opens at its first use, with this person's token where the section says so, and closes when the login ends. `role` is in
         place of the configured one. Raises ConfigError for a name that is not configured; `Handle` says what its uses raise.
         """
-        return Handle(self._here(), self._pool.config(name), role, self._pool, self._place)
+        return handle_of(self._here(), self._pool.config(name), role, self._pool, self._place)
 
     def query(self, sql: str, params: Any = None, *, ttl: str | float | timedelta | None = None, as_: Frame = "pandas") -> Any:
-        """Return the rows of a statement on the default connection; see `Handle.query`."""
+        """Return the rows of a statement on the default connection; see `SQLHandle.query`."""
         return self.connection().query(sql, params, ttl=ttl, as_=as_)
 
     def bind(self, act: Callable[..., T]) -> Callable[..., T]:

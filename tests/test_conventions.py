@@ -218,7 +218,7 @@ def test_streamlits_private_names_are_touched_in_one_room_only():
     [
         ("authlib", TOKEN_ROOMS),
         ("joserfc", TOKEN_ROOMS),
-        ("httpx2", {"http", "testing", "dev_provider"}),
+        ("httpx2", {"http", "connections", "testing", "dev_provider"}),
         ("sqlite3", {"stores"}),
         ("redis", {"stores"}),
         ("psycopg", {"stores"}),

@@ -5,7 +5,7 @@ person, no credentials.
 """
 
 from datetime import timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any, Unpack
 
 from streamlit.connections import BaseConnection
 
@@ -13,7 +13,10 @@ from st_auth.app.gate import current_user
 from st_auth.connections.handle import Cursor, Frame, Handle
 from st_auth.errors import LoginRequired
 
-__all__ = ["DuckDBConnection", "SnowflakeConnection"]
+if TYPE_CHECKING:
+    from st_auth.connections.http_handle import Asked, Response
+
+__all__ = ["DuckDBConnection", "HTTPConnection", "SnowflakeConnection"]
 
 
 class _Door(BaseConnection[None]):
@@ -30,22 +33,64 @@ class _Door(BaseConnection[None]):
             raise LoginRequired("Nobody is logged in here.", code="no_session", hint="Call st_auth.require_login() first.")
         return user.connection(self._connection_name)
 
-    def query(self, sql: str, params: Any = None, *, ttl: str | float | timedelta | None = None, as_: Frame = "pandas") -> Any:
-        """Return the rows of a statement as this person; see `Handle.query`."""
-        return self.handle.query(sql, params, ttl=ttl, as_=as_)
-
-    def cursor(self) -> Cursor:
-        """Return a cursor as this person; see `Handle.cursor`."""
-        return self.handle.cursor()
-
     def reset(self) -> None:
         """Close this person's connection; nobody else's."""
         self.handle.close()
 
 
-class SnowflakeConnection(_Door):
+class _SQLDoor(_Door):
+    """What every kind that is asked in SQL has in common."""
+
+    def query(self, sql: str, params: Any = None, *, ttl: str | float | timedelta | None = None, as_: Frame = "pandas") -> Any:
+        """Return the rows of a statement as this person; see `SQLHandle.query`."""
+        return self.handle.query(sql, params, ttl=ttl, as_=as_)
+
+    def cursor(self) -> Cursor:
+        """Return a cursor as this person; see `SQLHandle.cursor`."""
+        cursor: Cursor = self.handle.cursor()
+        return cursor
+
+
+class SnowflakeConnection(_SQLDoor):
     """`type = "st_auth.SnowflakeConnection"`: Snowflake as the person who is logged in."""
 
 
-class DuckDBConnection(_Door):
+class DuckDBConnection(_SQLDoor):
     """`type = "st_auth.DuckDBConnection"`: an embedded database file of the app's."""
+
+
+class HTTPConnection(_Door):
+    """`type = "st_auth.HTTPConnection"`: an HTTP API as the person who is logged in."""
+
+    def request(self, method: str, url: str, **asked: "Unpack[Asked]") -> "Response":
+        """Send a request as this person; see `HTTPHandle.request`."""
+        response: Response = self.handle.request(method, url, **asked)
+        return response
+
+    def get(self, url: str, **asked: "Unpack[Asked]") -> "Response":
+        """Send a GET request as this person."""
+        return self.request("GET", url, **asked)
+
+    def post(self, url: str, **asked: "Unpack[Asked]") -> "Response":
+        """Send a POST request as this person."""
+        return self.request("POST", url, **asked)
+
+    def put(self, url: str, **asked: "Unpack[Asked]") -> "Response":
+        """Send a PUT request as this person."""
+        return self.request("PUT", url, **asked)
+
+    def patch(self, url: str, **asked: "Unpack[Asked]") -> "Response":
+        """Send a PATCH request as this person."""
+        return self.request("PATCH", url, **asked)
+
+    def delete(self, url: str, **asked: "Unpack[Asked]") -> "Response":
+        """Send a DELETE request as this person."""
+        return self.request("DELETE", url, **asked)
+
+    def head(self, url: str, **asked: "Unpack[Asked]") -> "Response":
+        """Send a HEAD request as this person."""
+        return self.request("HEAD", url, **asked)
+
+    def options(self, url: str, **asked: "Unpack[Asked]") -> "Response":
+        """Send a OPTIONS request as this person."""
+        return self.request("OPTIONS", url, **asked)

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable
 from datetime import timedelta
+from importlib import import_module
 from typing import Any, Final, Literal, Self, TypeVar
 
 from st_auth.config import ConnectionConfig
@@ -12,7 +13,7 @@ from st_auth.errors import PermissionDenied
 from st_auth.live import LiveSession
 from st_auth.personal import Personal
 
-__all__ = ["Cursor", "Frame", "Handle"]
+__all__ = ["Cursor", "Frame", "Handle", "SQLHandle", "handle_of"]
 
 T = TypeVar("T")
 Frame = Literal["pandas", "polars", "arrow"]
@@ -24,8 +25,15 @@ _NO_RULE: Final = (
 )
 
 
+def handle_of(live: LiveSession, config: ConnectionConfig, role: str | None, pool: Pool, place: Place) -> "Handle":
+    """Return a login's handle of the class that the connection's kind names as `HANDLE` in its module; `SQLHandle` where it names none."""
+    kind = import_module(f"st_auth.connections.{config.kind}")
+    made: Handle = getattr(kind, "HANDLE", SQLHandle)(live, config, role, pool, place)
+    return made
+
+
 class Handle(Personal):
-    """One person's connection, for as long as their login lasts.
+    """One person's connection, for as long as their login lasts: what every kind has in common.
 
     Each use asks whether the login still lives and whether it is the one of this run. Otherwise: LoginRequired (`session_ended`), or
     CrossSessionError. It cannot be hashed, copied, pickled, or used in a function that Streamlit caches for everybody.
@@ -44,6 +52,52 @@ class Handle(Personal):
     def name(self) -> str:
         """The name of the `[connections.NAME]` section."""
         return self._config.name
+
+    @property
+    def raw(self) -> Any:
+        """The driver's own object, unguarded: who gets hold of it acts as this person, past the end of the login's rules.
+
+        Raises LoginRequired, CrossSessionError, PermissionDenied, ConnectionFailed, ProviderError or Unavailable.
+        """
+        return self._do(lambda connection: connection.raw)
+
+    def close(self) -> None:
+        """Close it now, and forget what its queries gave; the next use opens it again."""
+        self._require_here()
+        self._pool.close_one(self._live.login_id, self._config.name)
+
+    def _do(self, act: Callable[[Any], T]) -> T:
+        """Do something with what the kind's `connect` gave."""
+        self._require_here()
+        used: list[Connection] = []
+
+        def acted(connection: Connection) -> T:
+            used[:] = [connection]
+            return act(connection)
+
+        return attempt(
+            lambda: self._pool.use(self._live, self._config, self._role, self._place, acted),
+            lambda error: used[0].failed(error) if used else error,
+        )
+
+    def _require_here(self) -> None:
+        """Raise unless the login lives and this is a run of its."""
+        self._place.require(self._live.login_id)
+        self._pool.require_live(self._live)
+
+    def __repr__(self) -> str:
+        return f"{type(self).__name__}({self._config.name!r})"
+
+    def __getattr__(self, name: str) -> Any:
+        """Say what this kind of connection has in place of what it has not; type checkers let the methods of every kind pass."""
+        has = ", ".join(one for one in dir(type(self)) if not one.startswith("_"))
+        raise AttributeError(f"{type(self).__name__} has no {name!r}; it has {has}.")
+
+
+class SQLHandle(Handle):
+    """A connection that is asked in SQL."""
+
+    __slots__ = ()
 
     def query(self, sql: str, params: Any = None, *, ttl: str | float | timedelta | None = None, as_: Frame = "pandas") -> Any:
         """Return the rows of a statement as a frame: `pandas`, `polars` or `arrow`.
@@ -72,44 +126,10 @@ class Handle(Personal):
         self._require_engine("cursor")
         return Cursor(self._do(lambda connection: connection.cursor()), self._require_here)
 
-    @property
-    def raw(self) -> Any:
-        """The driver's own object, unguarded: who gets hold of it acts as this person, past the end of the login's rules.
-
-        Raises like `query`.
-        """
-        return self._do(lambda connection: connection.raw)
-
-    def close(self) -> None:
-        """Close it now, and forget what its queries gave; the next use opens it again."""
-        self._require_here()
-        self._pool.close_one(self._live.login_id, self._config.name)
-
-    def _do(self, act: Callable[[Connection], T]) -> T:
-        self._require_here()
-        used: list[Connection] = []
-
-        def acted(connection: Connection) -> T:
-            used[:] = [connection]
-            return act(connection)
-
-        return attempt(
-            lambda: self._pool.use(self._live, self._config, self._role, self._place, acted),
-            lambda error: used[0].failed(error) if used else error,
-        )
-
-    def _require_here(self) -> None:
-        """Raise unless the login lives and this is a run of its."""
-        self._place.require(self._live.login_id)
-        self._pool.require_live(self._live)
-
     def _require_engine(self, verb: str) -> None:
         if self._config.rules == "file":
             message = f"The connection “{self._config.name}” obeys the rule file, and nothing in it allows this {verb}."
             raise PermissionDenied(message, code="no_rule", hint=_NO_RULE)
-
-    def __repr__(self) -> str:
-        return f"{type(self).__name__}({self._config.name!r})"
 
 
 class Cursor(Personal):

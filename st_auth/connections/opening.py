@@ -4,16 +4,18 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Protocol, TypeVar
+from urllib.parse import quote
 
 from st_auth.config import ConnectionConfig
 from st_auth.errors import ConnectionFailed, PermissionDenied, StAuthError
 from st_auth.secret import Secret
 
-__all__ = ["Connection", "Opening", "Stale", "attempt", "failure", "filled", "reason"]
+__all__ = ["Connection", "Opening", "SQLConnection", "Stale", "attempt", "failure", "filled", "reason"]
 
 T = TypeVar("T")
 
 _PLACE: Final = re.compile(r"\{([^{}]+)\}")
+_STANDS_IN_URL: Final = re.compile(r"(?!\.+\Z)[^/\\\x00-\x1f\x7f]+")
 _LONGEST_REASON: Final = 300
 
 
@@ -21,7 +23,8 @@ _LONGEST_REASON: Final = 300
 class Opening:
     """A person's connection on its way: the options with their claims filled in, the role, the token if it takes one, and for whom.
 
-    `tag` says in a server's own log whose connection it is: app, subject and login id as JSON.
+    `tag` says in a server's own log whose connection it is: app, subject and login id as JSON. `renewed` returns the same as it is now,
+    for a kind that shows its token at each use: with what the claims say now, and a token that is fresh and not the one that was refused.
     """
 
     config: ConnectionConfig
@@ -31,22 +34,18 @@ class Opening:
     subject: str
     login_id: str
     tag: str
+    renewed: Callable[[Secret[str] | None], "Opening"] = field(repr=False)
 
 
 class Connection(Protocol):
-    """One open connection of one person. Its methods may be called by several threads at once, `close` more than once."""
+    """One open connection of one person: what every kind has.
+
+    Its methods may be called by several threads at once, `close` more than once.
+    """
 
     @property
     def raw(self) -> Any:
         """The driver's own object."""
-        ...
-
-    def query(self, sql: str, params: Any, as_: str) -> Any:
-        """Run a statement and return its rows as `pandas`, `polars` or `arrow`."""
-        ...
-
-    def cursor(self) -> Any:
-        """Return a cursor of the driver's (PEP 249), for one thread."""
         ...
 
     def is_over(self, error: Exception) -> bool:
@@ -63,6 +62,18 @@ class Connection(Protocol):
 
     def close(self) -> None:
         """Close it, at the server too."""
+        ...
+
+
+class SQLConnection(Connection, Protocol):
+    """One that is asked in SQL."""
+
+    def query(self, sql: str, params: Any, as_: str) -> Any:
+        """Run a statement and return its rows as `pandas`, `polars` or `arrow`."""
+        ...
+
+    def cursor(self) -> Any:
+        """Return a cursor of the driver's (PEP 249), for one thread."""
         ...
 
 
@@ -100,21 +111,31 @@ def _without(text: str, token: str) -> str:
 
 
 def filled(config: ConnectionConfig, claims: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the options with each `{claim}` replaced by the person's.
+    """Return the options with each `{claim}` replaced by the person's, in tables too; percent-encoded in `url`.
 
-    Raises PermissionDenied, which names the claim, where the person has none or it is no single text or number.
+    Raises PermissionDenied, which names the claim, where the person has none, it is no single text or number, or it could be
+    taken for something else than a value: no text with a NUL in it goes anywhere, none with a slash or of dots alone into `url`.
     """
-    return {key: _filled(value, config.name, claims) if isinstance(value, str) else value for key, value in config.options.items()}
+
+    def fill(key: str, value: Any) -> Any:
+        if isinstance(value, Mapping):
+            return {inner: fill("", one) for inner, one in value.items()}
+        return _filled(value, config.name, claims, in_url=key == "url") if isinstance(value, str) else value
+
+    return {key: fill(key, value) for key, value in config.options.items()}
 
 
-def _filled(text: str, name: str, claims: Mapping[str, Any]) -> str:
+def _filled(text: str, name: str, claims: Mapping[str, Any], *, in_url: bool) -> str:
     def value(place: re.Match[str]) -> str:
         claim = place[1]
         found = claims.get(claim)
-        if isinstance(found, bool) or not isinstance(found, str | int) or found == "":
+        if isinstance(found, bool) or not isinstance(found, str | int) or found == "" or "\0" in str(found):
             message = f"The connection “{name}” needs your “{claim}”, and your login does not say exactly one."
             raise PermissionDenied(message, code="claim_missing", claim=claim, hint="Ask who looks after the logins to add it.")
-        return str(found)
+        if in_url and not _STANDS_IN_URL.fullmatch(str(found)):
+            message = f"The connection “{name}” needs your “{claim}” in an address, and what your login says cannot stand in one."
+            raise PermissionDenied(message, code="claim_missing", claim=claim, hint="Choose another claim for `url` in the section.")
+        return quote(str(found), safe="") if in_url else str(found)
 
     return _PLACE.sub(value, text)
 

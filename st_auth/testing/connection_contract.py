@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 import pytest
 
 from st_auth.config import Host, parse
-from st_auth.connections.handle import Handle
+from st_auth.connections.handle import Handle, handle_of
 from st_auth.core import Core, build
 from st_auth.errors import ConnectionFailed, CrossSessionError, LoginRequired
 from st_auth.live import LiveSession
@@ -110,7 +110,7 @@ class ConnectionGround:
 
     def handle(self, live: LiveSession, role: str | None = None) -> Handle:
         """Return a login's handle, as `user.connection("it")` does."""
-        return Handle(live, self.core.pool.config("it"), role, self.core.pool, self.runs)
+        return handle_of(live, self.core.pool.config("it"), role, self.core.pool, self.runs)
 
     def who(self, handle: Handle) -> str:
         """Ask the server who we are, and return the person's subject."""

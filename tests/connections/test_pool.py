@@ -8,7 +8,7 @@ import duckdb
 import pytest
 
 from st_auth.config import ConnectionConfig
-from st_auth.connections.handle import Handle
+from st_auth.connections.handle import SQLHandle
 from st_auth.connections.pool import Pool
 from st_auth.connections.results import Results, key_of, size_of, ttl_of
 from st_auth.errors import ConfigError, LoginRequired, PermissionDenied, Unavailable
@@ -48,7 +48,7 @@ def config(name, path, **more):
 
 
 def handle(pool, live, name=None, role=None):
-    return Handle(live, pool.config(name), role, pool, Anywhere())
+    return SQLHandle(live, pool.config(name), role, pool, Anywhere())
 
 
 def opened(pool):
@@ -166,7 +166,7 @@ def test_what_opens_while_the_login_ends_is_closed_and_not_given(build, world):
             return super().wait(text)
 
     with pytest.raises(LoginRequired):
-        Handle(live, pool.config("it"), None, pool, EndsOnTheWay()).query("select 1")
+        SQLHandle(live, pool.config("it"), None, pool, EndsOnTheWay()).query("select 1")
     assert opened(pool) == {}
 
 
