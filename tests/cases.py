@@ -137,9 +137,12 @@ def _plain(node: str) -> str:
 
 
 def _node(case: ET.Element) -> str:
-    file, name = case.get("file", ""), case.get("name", "")
-    classes = case.get("classname", "").removeprefix(file.removesuffix(".py").replace("/", ".")).strip(".").split(".")
-    return "::".join([file, *filter(None, classes), name])
+    """The id of a test, from its class: the report's `file` is where the function stands, which may be a contract that a class inherits."""
+    module, classes = case.get("classname", ""), []
+    while module and not (ROOT / f"{module.replace('.', '/')}.py").is_file():
+        module, _, inner = module.rpartition(".")
+        classes.insert(0, inner)
+    return "::".join([f"{module.replace('.', '/')}.py", *classes, case.get("name", "")])
 
 
 def _outcome(case: ET.Element) -> str:
