@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, Protocol, TypeVar
+from urllib.parse import quote
 
 from st_auth.config import ConnectionConfig
 from st_auth.errors import ConnectionFailed, PermissionDenied, StAuthError
@@ -14,6 +15,7 @@ __all__ = ["Connection", "Opening", "Stale", "attempt", "failure", "filled", "re
 T = TypeVar("T")
 
 _PLACE: Final = re.compile(r"\{([^{}]+)\}")
+_STANDS_IN_URL: Final = re.compile(r"(?!\.+\Z)[^/\\\x00-\x1f\x7f]+")
 _LONGEST_REASON: Final = 300
 
 
@@ -21,7 +23,8 @@ _LONGEST_REASON: Final = 300
 class Opening:
     """A person's connection on its way: the options with their claims filled in, the role, the token if it takes one, and for whom.
 
-    `tag` says in a server's own log whose connection it is: app, subject and login id as JSON.
+    `tag` says in a server's own log whose connection it is: app, subject and login id as JSON. `fresh_token` is for a kind that logs in
+    more than once while it is open: it returns the person's token as of then.
     """
 
     config: ConnectionConfig
@@ -31,6 +34,7 @@ class Opening:
     subject: str
     login_id: str
     tag: str
+    fresh_token: Callable[[], Secret[str] | None] = field(default=lambda: None, repr=False, compare=False)
 
 
 class Connection(Protocol):
@@ -100,21 +104,31 @@ def _without(text: str, token: str) -> str:
 
 
 def filled(config: ConnectionConfig, claims: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the options with each `{claim}` replaced by the person's.
+    """Return the options with each `{claim}` replaced by the person's, in tables too; percent-encoded in `url`.
 
-    Raises PermissionDenied, which names the claim, where the person has none or it is no single text or number.
+    Raises PermissionDenied, which names the claim, where the person has none, it is no single text or number, or it could be
+    taken for something else than a value: no text with a NUL in it goes anywhere, none with a slash or of dots alone into `url`.
     """
-    return {key: _filled(value, config.name, claims) if isinstance(value, str) else value for key, value in config.options.items()}
+
+    def fill(key: str, value: Any) -> Any:
+        if isinstance(value, Mapping):
+            return {inner: fill("", one) for inner, one in value.items()}
+        return _filled(value, config.name, claims, in_url=key == "url") if isinstance(value, str) else value
+
+    return {key: fill(key, value) for key, value in config.options.items()}
 
 
-def _filled(text: str, name: str, claims: Mapping[str, Any]) -> str:
+def _filled(text: str, name: str, claims: Mapping[str, Any], *, in_url: bool) -> str:
     def value(place: re.Match[str]) -> str:
         claim = place[1]
         found = claims.get(claim)
-        if isinstance(found, bool) or not isinstance(found, str | int) or found == "":
+        if isinstance(found, bool) or not isinstance(found, str | int) or found == "" or "\0" in str(found):
             message = f"The connection “{name}” needs your “{claim}”, and your login does not say exactly one."
             raise PermissionDenied(message, code="claim_missing", claim=claim, hint="Ask who looks after the logins to add it.")
-        return str(found)
+        if in_url and not _STANDS_IN_URL.fullmatch(str(found)):
+            message = f"The connection “{name}” needs your “{claim}” in an address, and what your login says cannot stand in one."
+            raise PermissionDenied(message, code="claim_missing", claim=claim, hint="Choose another claim for `url` in the section.")
+        return quote(str(found), safe="") if in_url else str(found)
 
     return _PLACE.sub(value, text)
 
