@@ -4,6 +4,7 @@ import difflib
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from importlib.util import find_spec
 from types import MappingProxyType
 from typing import Any, Final, Literal
 
@@ -25,12 +26,13 @@ _NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
 class Kind:
     """What one kind of connection may be told: its keys with their types, those it needs, and those that hold an app's own credentials.
 
-    `extra` is what pip installs for it.
+    `driver` is the module that it imports, `extra` what pip installs it with.
     """
 
     name: str
     keys: Mapping[str, type]
     needs: tuple[str, ...]
+    driver: str
     extra: str
     credentials: tuple[str, ...] = ()
 
@@ -71,10 +73,11 @@ KINDS: Final[Mapping[str, Kind]] = {
             "query_timeout": int,
         },
         ("account",),
+        "snowflake.connector",
         "snowflake",
         _CREDENTIALS,
     ),
-    "DuckDBConnection": Kind("duckdb", {"path": str, "read_only": bool}, ("path",), "duckdb"),
+    "DuckDBConnection": Kind("duckdb", {"path": str, "read_only": bool}, ("path",), "duckdb", "duckdb"),
 }
 
 
@@ -114,6 +117,7 @@ class _Section:
             self._wrong("type", "is no connection of st_auth", _near(type_name, KINDS, _PREFIX))
             return None
         self._judge_name()
+        self._judge_driver(kind)
         self._judge_keys(kind)
         token_from = self._token_from(kind, providers)
         return ConnectionConfig(
@@ -133,6 +137,10 @@ class _Section:
         if self._name == "snowflake":
             text = "connections.snowflake: st.connection(“snowflake”) always means Streamlit's own; rename this section."
             self._reader.warnings.append(text)
+
+    def _judge_driver(self, kind: Kind) -> None:
+        if not _is_installed(kind.driver):
+            self._wrong("type", f"needs the package {kind.driver}, which is not installed", f'pip install "st-auth[{kind.extra}]"')
 
     def _judge_keys(self, kind: Kind) -> None:
         known = {**kind.keys, **dict.fromkeys(kind.credentials, str)}
@@ -192,6 +200,14 @@ class _Section:
 
     def _wrong(self, key: str, what: str, mend: str) -> None:
         self._reader.wrong(f"connections.{self._name}{'.' if key else ''}{key}", what, mend)
+
+
+def _is_installed(module: str) -> bool:
+    """Whether a module could be imported; looks for it without importing it."""
+    try:
+        return find_spec(module) is not None
+    except ModuleNotFoundError:  # of the package that it would be in
+        return False
 
 
 def _near(word: str, known: Iterable[str], prefix: str = "") -> str:

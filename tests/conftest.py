@@ -66,7 +66,12 @@ def app(provider: OpenIdProvider, tmp_path_factory: pytest.TempPathFactory) -> I
     started: list[StreamlitApp] = []
 
     def start(
-        source: str | Path = APPS / "probe.py", *, st_auth: dict[str, object] | None = None, begin: bool = True, **settings: Any
+        source: str | Path = APPS / "probe.py",
+        *,
+        st_auth: dict[str, object] | None = None,
+        connections: dict[str, object] | None = None,
+        begin: bool = True,
+        **settings: Any,
     ) -> StreamlitApp:
         base = f"/{settings.get('base', '').strip('/')}".rstrip("/")
         secrets = settings.pop("secrets", None)
@@ -74,6 +79,8 @@ def app(provider: OpenIdProvider, tmp_path_factory: pytest.TempPathFactory) -> I
             secrets = auth_secrets(path=f"{base}/oauth2callback", **provider.auth_section())
         if st_auth is not None:
             secrets = {**secrets, "st_auth": st_auth}
+        if connections is not None:
+            secrets = {**secrets, "connections": connections}
         one = StreamlitApp(source, tmp_path_factory.mktemp("app"), secrets=secrets, **settings)
         provider.add_app(one.origin)
         started.append(one)

@@ -129,6 +129,11 @@ class Tab:
         if wait:
             self.wait_for(lambda t: t.runs_finished > finished or t.redirected_to or t.close_code, "the script to finish")
 
+    def clear_caches(self) -> None:
+        """Press C, as any viewer may: Streamlit then drops what it caches, for everybody."""
+        self.send(BackMsg(clear_cache=True))
+        self.rerun()
+
     def click(self, label: str, *, wait: bool = True) -> None:
         """Press the button with this label and, unless told otherwise, wait for the end of the run."""
         drawn = self._widget("button", label)

@@ -1,7 +1,8 @@
 #!/usr/bin/env bash
-# Write the three lock files from pyproject.toml: versions and hashes, and no address of any index.
+# Write the lock files from pyproject.toml: versions and hashes, and no address of any index.
 #   requirements.lock       everything, every extra: the one place where a version is decided
 #   requirements-test.lock  what `make test` needs;  requirements-demo.lock  what `make demo` needs: the same versions, less of them
+#   tests/servers/snowflake/requirements.lock  fakesnow, which needs an environment of its own
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -14,10 +15,13 @@ compile() {
     --no-emit-index-url --no-header --no-annotate --python-version 3.11 "$@"
 }
 compile --upgrade --all-extras --group build -o requirements.lock
-compile --extra demo --extra test --group build -c requirements.lock -o requirements-test.lock
+compile --extra demo --extra test --extra snowflake --extra sql --extra postgres --group build -c requirements.lock -o requirements-test.lock
 compile --extra demo --group build -c requirements.lock -o requirements-demo.lock
+fakesnow=tests/servers/snowflake/requirements.in
+UV_CUSTOM_COMPILE_COMMAND="make lock" "$uv" pip compile "$fakesnow" --quiet --universal --generate-hashes --no-emit-index-url --no-header \
+  --no-annotate --python-version 3.11 --upgrade -o "${fakesnow%.in}.lock"
 
-if grep -nE '://|file:|index-url|find-links' requirements*.lock; then
+if grep -nE '://|file:|index-url|find-links' requirements*.lock tests/servers/snowflake/requirements.lock; then
   echo "a lock file names an address (the lines above): it must not" >&2
   exit 1
 fi

@@ -33,7 +33,7 @@ class ScriptPlace:
         if self.is_shared():
             raise TypeError(SHARED)
         context = facts.script_run_ctx()
-        if context is None:
+        if context is None or not (_is_bound.get() or facts.is_own_thread(context)):
             message = "This thread belongs to nobody's page, so it may not use anybody's connection."
             raise CrossSessionError(message, code="no_run", hint=_BIND)
         if context.user_info.get(facts.LOGIN_ID_KEY) != login_id:

@@ -60,7 +60,8 @@ class Handle(Personal):
         if lasts is None:
             return self._do(lambda connection: connection.query(sql, params, as_))
         self._require_here()
-        key = key_of(self._live.login_id, f"{self._config.name} {self._role}", sql, params, as_)
+        source = self._pool.source(self._live, self._config, self._role)
+        key = key_of(self._live.login_id, source, sql, params, as_)
         if (kept := self._pool.results.get(key)) is None:
             kept = self._do(lambda connection: connection.query(sql, params, as_))
             self._pool.results.put(key, kept, lasts)

@@ -28,7 +28,7 @@ _CLOSINGS_AT_MOST: Final = 100_000
 _LOGGER = logging.getLogger("st_auth")
 
 T = TypeVar("T")
-Key = tuple[str, str]  # connection and role
+Key = tuple[str, ...]  # connection, role, and what else of its options follows from the person's claims
 
 
 class Place(Protocol):
@@ -102,7 +102,8 @@ class _Wanted:
 
     @property
     def key(self) -> Key:
-        return self.config.name, self.role
+        follows = [str(self.options[name]) for name, value in self.config.options.items() if isinstance(value, str) and "{" in value]
+        return self.config.name, self.role, *follows
 
 
 class Pool:
@@ -174,10 +175,17 @@ class Pool:
         if self._live.is_held:
             raise Unavailable("The store does not answer.", code="store")
 
+    def source(self, live: LiveSession, config: ConnectionConfig, role: str | None) -> str:
+        """Say in one text what a person's results come from, so that those of another role are not taken for them."""
+        return json.dumps(self._wanted(live, config, role).key)
+
+    def _wanted(self, live: LiveSession, config: ConnectionConfig, role: str | None) -> "_Wanted":
+        options = filled(config, json.loads(live.stored.claims_json))
+        return _Wanted(live, config, options, str(options.get("role", "") if role is None else role), derived=role is None)
+
     def _enter(self, live: LiveSession, config: ConnectionConfig, role: str | None, place: Place, before: _Opened | None) -> _Opened:
         """Return an open connection that counts us as a user, and is not `before`."""
-        options = filled(config, json.loads(live.stored.claims_json))
-        wanted = _Wanted(live, config, options, str(options.get("role", "") if role is None else role), derived=role is None)
+        wanted = self._wanted(live, config, role)
         while True:
             opened = self._there(wanted)
             if opened is None or opened is before:
@@ -194,8 +202,12 @@ class Pool:
             self._close_soon(opened)
 
     def _there(self, wanted: "_Wanted") -> _Opened | None:
-        opened = self._opened.get(wanted.live.login_id, {}).get(wanted.key)
+        opened = self._opened.get(self._whose(wanted.live), {}).get(wanted.key)
         return None if opened is None or opened.over else opened
+
+    def _whose(self, live: LiveSession) -> str:
+        """What a login's connections are kept under: this is what keeps people apart."""
+        return live.login_id
 
     def _open(self, wanted: "_Wanted", before: _Opened | None) -> _Opened:
         """Open a connection, or return the one that somebody else has opened while we waited for our turn."""
@@ -255,7 +267,7 @@ class Pool:
 
     def _close_replaced(self, wanted: "_Wanted") -> None:
         """Close what the new connection takes the place of: the one that is over, and the one for a role that the person had before."""
-        for key, opened in list(self._opened.get(wanted.live.login_id, {}).items()):
+        for key, opened in list(self._opened.get(self._whose(wanted.live), {}).items()):
             if key == wanted.key or (wanted.derived and opened.derived and key[0] == wanted.key[0]):
                 self._forget(wanted.live.login_id, key, opened)
                 self._end(opened)
@@ -263,7 +275,7 @@ class Pool:
     def _kept(self, wanted: "_Wanted", opened: _Opened) -> _Opened:
         with self._lock:
             if not wanted.live.ended and not self._closed:
-                self._opened.setdefault(wanted.live.login_id, {})[wanted.key] = opened
+                self._opened.setdefault(self._whose(wanted.live), {})[wanted.key] = opened
                 return opened
         opened.end()
         self._close(opened)

@@ -105,4 +105,4 @@ def size_of(value: Any) -> int:
 def _own(value: Any) -> Any:
     """A pandas frame can be changed in place, so everybody gets a copy; polars and Arrow cannot."""
     copy = getattr(value, "copy", None)
-    return copy() if copy is not None and type(value).__module__.startswith("pandas.") else value
+    return copy() if copy is not None and type(value).__module__.partition(".")[0] == "pandas" else value

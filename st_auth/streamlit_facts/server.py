@@ -24,6 +24,7 @@ __all__ = [
     "in_run",
     "is_authors_route",
     "is_deferred_for",
+    "is_own_thread",
     "open_sockets",
     "run_again",
     "runtime_exists",
@@ -38,6 +39,7 @@ __all__ = [
 SOCKET_KEY: Final = "st_auth.socket"
 
 _CORE_ATTRIBUTE = "_st_auth_core"
+_SCRIPT_THREAD = "ScriptRunner.scriptThread"
 _RUN = _runs.SCRIPT_RUN_CONTEXT_ATTR_NAME  # type: ignore[attr-defined]  # it moved since 1.62 and is still found here
 
 
@@ -56,6 +58,17 @@ def in_run(context: ScriptRunContext) -> Iterator[None]:
         yield
     finally:
         setattr(thread, _RUN, before)
+
+
+def is_own_thread(context: ScriptRunContext) -> bool:
+    """Whether this thread is a run's own: the script's, or that of a parallel fragment. One that was given the context by hand keeps it
+    when its work for that run is done, and may be working for somebody else by now.
+    """
+    thread = threading.current_thread()
+    if thread.name == _SCRIPT_THREAD:
+        return True
+    executor = getattr(getattr(context, "parallel_coordinator", None), "_executor", None)
+    return thread in getattr(executor, "_threads", ())
 
 
 def send_to(context: ScriptRunContext, url: str) -> None:

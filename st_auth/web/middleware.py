@@ -70,6 +70,8 @@ class Middleware:
                 text = str(self._failed or self._why_not_yet)  # the whole of it is in the log by now
                 await send({"type": "lifespan.startup.failed", "message": text.partition("\n")[0]})
             elif not refused:
+                if message["type"].startswith("lifespan.shutdown."):
+                    await self.stop()  # before the server hears of it: it waits for nothing after that
                 await send(message)
 
         async def received() -> Message:
@@ -113,13 +115,15 @@ class Middleware:
         self._gate = gate
 
     async def stop(self) -> None:
-        """Stop the watch and close what is open."""
-        for undo in self._undo:
+        """Stop the watch and close what is open; a second time there is nothing left to do."""
+        undo_all, self._undo = self._undo, []
+        for undo in undo_all:
             undo()
-        if self._watch is not None:
-            self._watch.cancel()
+        watch, self._watch = self._watch, None
+        if watch is not None:
+            watch.cancel()
             with contextlib.suppress(asyncio.CancelledError):
-                await self._watch
+                await watch
         gate, self._gate = self._gate, None
         if gate is not None:
             await anyio.to_thread.run_sync(gate.core.close)

@@ -50,6 +50,7 @@ class Watch:
         await self._finish_endings()
         await self._write_touches()
         self._live.evict()
+        self._core.pool.sweep()
 
     def _judge_limits(self) -> None:
         """End here what is past a limit, and warn who is close to one; the store is told in the same round, or when it answers."""

@@ -28,6 +28,7 @@ class Server:
 
     def __init__(self, middleware, inner):
         self.middleware, self.inner, self.sent = middleware, inner, []
+        self.open_when_told = []
 
     async def life(self, during=None):
         inbox = asyncio.Queue()
@@ -36,6 +37,7 @@ class Server:
 
         async def send(message):
             self.sent.append(message)
+            self.open_when_told.append(self.middleware._gate is not None)
             answered.set()
 
         task = asyncio.create_task(self.middleware({"type": "lifespan"}, inbox.get, send))
@@ -75,6 +77,7 @@ def test_it_starts_with_the_server_and_stops_with_it(house, make):
     async def during():
         seen["answer"] = await server.ask("/sales")
         seen["core"] = facts.core()
+        seen["watch"] = server.middleware._watch
         seen["trusted"] = config.get_option("server.trustedUserHeaders")
         seen["warm"] = await server.middleware._warming
 
@@ -85,7 +88,9 @@ def test_it_starts_with_the_server_and_stops_with_it(house, make):
     assert seen["core"] is house.core
     assert seen["trusted"][LOGIN_HEADER] == facts.LOGIN_ID_KEY
     assert house.issuer.metadata_calls == 1
-    assert server.middleware._watch.cancelled()
+    assert server.middleware._watch is None
+    assert seen["watch"].cancelled()
+    assert server.open_when_told == [True, False]
     with pytest.raises(Unavailable):
         house.core.store.get("x")
 

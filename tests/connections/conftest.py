@@ -1,0 +1,37 @@
+"""The Snowflake that all tests of a process share, with a provider whose access tokens it takes."""
+
+from dataclasses import dataclass
+
+import pytest
+
+from st_auth.testing import FakeIssuer
+from tests.servers.snowflake_server import AUDIENCE, SnowflakeServer
+
+PEOPLE = {
+    "ana": {"name": "Ana Analyst", "region": "eu", "roles": ["ANALYST", "AUDITOR"], "role": "ANALYST"},
+    "bob": {"name": "Bob Builder", "region": "us", "roles": ["BUILDER"], "role": "BUILDER"},
+    "cyd": {"name": "Cyd Chief", "region": "apac", "roles": ["CHIEF"], "role": "CHIEF"},
+}
+
+
+@dataclass
+class Servers:
+    issuer: FakeIssuer
+    snowflake: SnowflakeServer
+
+
+@pytest.fixture(scope="session")
+def _servers(tmp_path_factory):
+    with FakeIssuer(serve=True, audience=AUDIENCE, people=PEOPLE) as issuer:
+        folder = tmp_path_factory.mktemp("snowflake")
+        with SnowflakeServer(folder, issuer=issuer.issuer, jwks_uri=f"{issuer.issuer}/jwks") as snowflake:
+            yield Servers(issuer, snowflake)
+
+
+@pytest.fixture
+def servers(_servers):
+    issuer = _servers.issuer
+    issuer.audience, issuer.lifetime, issuer.person = AUDIENCE, 3600, "ana"
+    issuer.people.clear()
+    issuer.people.update({name: dict(claims) for name, claims in PEOPLE.items()})
+    return _servers
