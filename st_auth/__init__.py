@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from st_auth import errors
-    from st_auth.app.doors import DuckDBConnection, SnowflakeConnection
+    from st_auth.app.doors import DuckDBConnection, SnowflakeConnection, SQLConnection
     from st_auth.app.gate import current_user, link, login, logout, require_login
     from st_auth.user import User
     from st_auth.web.middleware import Middleware
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 __all__ = [
     "DuckDBConnection",
     "Middleware",
+    "SQLConnection",
     "SnowflakeConnection",
     "User",
     "current_user",
@@ -28,6 +29,7 @@ __all__ = [
 
 _WHERE = {
     "DuckDBConnection": "st_auth.app.doors",
+    "SQLConnection": "st_auth.app.doors",
     "SnowflakeConnection": "st_auth.app.doors",
     "Middleware": "st_auth.web.middleware",
     "User": "st_auth.user",

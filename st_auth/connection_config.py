@@ -2,11 +2,12 @@
 
 import difflib
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from importlib.util import find_spec
 from types import MappingProxyType
 from typing import Any, Final, Literal
+from urllib.parse import parse_qs
 
 from st_auth.config_reader import Reader
 from st_auth.oauth.urls import is_loopback
@@ -20,13 +21,22 @@ _OURS: Final = ("type", "token_from", "resource", "exchange", "rules", "default"
 _CREDENTIALS: Final = ("password", "private_key_file", "private_key_file_pwd", "token")
 _TYPES: Final = {str: "text in quotes", int: "a whole number", bool: "true or false", dict: "a table"}
 _NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_POSTGRES: Final = "postgresql+psycopg"
+_PLAIN_TEXT: Final = frozenset({"disable", "allow", "prefer"})
+_ELSEWHERE: Final = frozenset({"host", "hostaddr", "service"})  # what a query may say in place of the address
+_SQL_URL: Final = re.compile(  # as SQLAlchemy reads it
+    r"(?P<scheme>[\w+]+)://(?:[^:/]*(?::(?P<password>[^@]*))?@)?(?P<host>[^/?]*)(?:/[^?]*)?(?:\?(?P<query>.*))?", re.DOTALL
+)
+_IDENTITIES: Final = frozenset({"role", "session_authorization"})
+
+Fault = tuple[str, str, str]  # the key, what is wrong with it, how to mend it
 
 
 @dataclass(frozen=True, slots=True)
 class Kind:
     """What one kind of connection may be told: its keys with their types, those it needs, and those that hold an app's own credentials.
 
-    `driver` is the module that it imports, `extra` what pip installs it with.
+    `driver` is the module that it imports, `extra` what pip installs it with. `judge` finds what else is wrong with a section.
     """
 
     name: str
@@ -35,6 +45,7 @@ class Kind:
     driver: str
     extra: str
     credentials: tuple[str, ...] = ()
+    judge: Callable[[Mapping[str, Any]], Iterable[Fault]] = lambda _: ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,6 +64,30 @@ class ConnectionConfig:
     exchange: bool = False
     rules: Rules = "engine"
     is_default: bool = False
+
+
+def _judge_sql(section: Mapping[str, Any]) -> Iterator[Fault]:
+    parts = _SQL_URL.fullmatch(str(section.get("url", "")))
+    if parts is None:
+        yield "url", "is no address as SQLAlchemy has them", 'write one such as "postgresql+psycopg://app@db.acme.com/sales"'
+        return
+    scheme, host, query = parts["scheme"], parts["host"], parse_qs(parts["query"] or "", keep_blank_values=True)
+    if parts["password"] is not None or "password" in query:
+        yield "url", "has a password in it", "write password = \"…\" for the app's own, or token_from for the person's"
+    if "{" in f"{host}{parts['query']}":
+        what = "lets a claim decide where to go or how"
+        yield "url", what, "a {claim} may stand in the names of the user and of the database"
+    is_here = is_loopback(re.sub(r":\d*$", "", host).strip("[]")) and not _ELSEWHERE & query.keys()
+    if section.get("token_from") and _PLAIN_TEXT & {*query.get("sslmode", ())} and not is_here:
+        yield "url", "would send the token in plain text", "leave sslmode out: the server must then show a certificate"
+    if scheme != _POSTGRES and (used := [key for key in ("set", "as_role") if section.get(key)]):
+        yield used[0], "means something to PostgreSQL alone", f'begin the url with "{_POSTGRES}://", or leave it out'
+    settings = section.get("set", {})
+    for name, value in settings.items() if isinstance(settings, Mapping) else ():
+        if not isinstance(value, str):
+            yield f"set.{name}", "must be text in quotes", "write text in quotes"
+        if name.lower() in _IDENTITIES:
+            yield f"set.{name}", "would change who acts", "write as_role = …"
 
 
 KINDS: Final[Mapping[str, Kind]] = {
@@ -78,6 +113,9 @@ KINDS: Final[Mapping[str, Kind]] = {
         _CREDENTIALS,
     ),
     "DuckDBConnection": Kind("duckdb", {"path": str, "read_only": bool}, ("path",), "duckdb", "duckdb"),
+    "SQLConnection": Kind(
+        "sql", {"url": str, "set": dict, "as_role": str}, ("url",), "sqlalchemy", "sql", credentials=("password",), judge=_judge_sql
+    ),
 }
 
 
@@ -157,6 +195,8 @@ class _Section:
         protocol, host = self._section.get("protocol", "https"), str(self._section.get("host", ""))
         if protocol != "https" and not is_loopback(host):
             self._wrong("protocol", "would send the token in plain text", 'use "https"; plain http only works to this machine')
+        for fault in kind.judge(self._section):
+            self._wrong(*fault)
 
     def _token_from(self, kind: Kind, providers: tuple[str, ...]) -> str | None:
         own = [key for key in kind.credentials if key in self._section]

@@ -13,7 +13,7 @@ from st_auth.app.gate import current_user
 from st_auth.connections.handle import Cursor, Frame, Handle
 from st_auth.errors import LoginRequired
 
-__all__ = ["DuckDBConnection", "SnowflakeConnection"]
+__all__ = ["DuckDBConnection", "SQLConnection", "SnowflakeConnection"]
 
 
 class _Door(BaseConnection[None]):
@@ -49,3 +49,7 @@ class SnowflakeConnection(_Door):
 
 class DuckDBConnection(_Door):
     """`type = "st_auth.DuckDBConnection"`: an embedded database file of the app's."""
+
+
+class SQLConnection(_Door):
+    """`type = "st_auth.SQLConnection"`: a database that SQLAlchemy knows, as the person who is logged in."""

@@ -23,8 +23,8 @@ _LONGEST_REASON: Final = 300
 class Opening:
     """A person's connection on its way: the options with their claims filled in, the role, the token if it takes one, and for whom.
 
-    `tag` says in a server's own log whose connection it is: app, subject and login id as JSON. `fresh_token` is for a kind that logs in
-    more than once while it is open: it returns the person's token as of then.
+    `tag` says in a server's own log whose connection it is: app, subject and login id as JSON. `renewed` returns the same as it is now,
+    for a kind that shows its token at each use: with what the claims say now, and a token that is fresh and not the one that was refused.
     """
 
     config: ConnectionConfig
@@ -34,7 +34,7 @@ class Opening:
     subject: str
     login_id: str
     tag: str
-    fresh_token: Callable[[], Secret[str] | None] = field(default=lambda: None, repr=False, compare=False)
+    renewed: Callable[[Secret[str] | None], "Opening"] = field(repr=False)
 
 
 class Connection(Protocol):

@@ -5,7 +5,8 @@ import logging
 import threading
 from collections.abc import Callable, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
+from functools import partial
 from importlib import import_module
 from typing import Any, Final, Protocol, TypeVar
 
@@ -102,7 +103,7 @@ class _Wanted:
 
     @property
     def key(self) -> Key:
-        follows = [str(self.options[name]) for name, value in self.config.options.items() if isinstance(value, str) and "{" in value]
+        follows = [str(self.options[name]) for name, value in self.config.options.items() if self.options[name] != value]
         return self.config.name, self.role, *follows
 
 
@@ -180,7 +181,7 @@ class Pool:
         return json.dumps(self._wanted(live, config, role).key)
 
     def _wanted(self, live: LiveSession, config: ConnectionConfig, role: str | None) -> "_Wanted":
-        options = filled(config, json.loads(live.stored.claims_json))
+        options = _options(live, config)
         return _Wanted(live, config, options, str(options.get("role", "") if role is None else role), derived=role is None)
 
     def _enter(self, live: LiveSession, config: ConnectionConfig, role: str | None, place: Place, before: _Opened | None) -> _Opened:
@@ -248,7 +249,12 @@ class Pool:
         card = wanted.live.stored.card
         tag = json.dumps({"app": self._app, "user": card.subject, "login": card.login_id}, separators=(",", ":"))
         token = self._token(wanted.live, wanted.config, refused)
-        return Opening(wanted.config, wanted.options, wanted.role, token, card.subject, card.login_id, tag)
+        return Opening(wanted.config, wanted.options, wanted.role, token, card.subject, card.login_id, tag, partial(self._renewed, wanted))
+
+    def _renewed(self, wanted: "_Wanted", refused: Secret[str] | None) -> Opening:
+        """The opening as it would be now: the token first, as renewing it may bring other claims."""
+        opening = self._opening(wanted, refused)
+        return replace(opening, options=_options(wanted.live, wanted.config))
 
     def _token(self, live: LiveSession, config: ConnectionConfig, refused: Secret[str] | None) -> Secret[str] | None:
         name = config.token_from
@@ -360,6 +366,10 @@ class Pool:
 
     def _close(self, opened: _Opened) -> None:
         _quietly(opened.connection.close)
+
+
+def _options(live: LiveSession, config: ConnectionConfig) -> dict[str, Any]:
+    return filled(config, json.loads(live.stored.claims_json))
 
 
 def _quietly(call: Callable[[], None]) -> None:

@@ -102,10 +102,10 @@ class PostgresServer:
         """Whose sessions there are now, and what they did last."""
         return self.ask("select usename, query from pg_stat_activity where datname = %s and usename <> %s", (DATABASE, _OWNER))
 
-    def end_sessions(self, role: str) -> None:
-        """End the sessions of a role, and those of the app's login that are told they are for it."""
-        told = "select pg_terminate_backend(pid) from pg_stat_activity where usename = %s"
-        self.ask(told, (role,))
+    def end_sessions(self, role: str, name: str = "") -> None:
+        """End the sessions of a role; with `name`, those that call themselves so."""
+        sql = "select pg_terminate_backend(pid) from pg_stat_activity where usename = %s and %s in (application_name, '')"
+        self.ask(sql, (role, name))
 
     def add_person(self, name: str, region: str) -> None:
         """Let somebody log in, be who the app may act for, and see a region."""
