@@ -1,6 +1,7 @@
 """PostgreSQL behind SQLAlchemy: who the person is, told to the server before each statement, and a session that keeps nothing of it."""
 
 from collections.abc import Mapping
+from contextlib import nullcontext
 from ipaddress import ip_address
 from typing import Any, Final
 
@@ -50,8 +51,11 @@ class Identity:
 
     @staticmethod
     def run(cursor: Any, sql: str, params: Any) -> None:
-        """Run one statement, and no second one behind it: in a pipeline psycopg always takes the extended protocol."""
-        with cursor.connection.pipeline():
+        """Run one statement, and no second one behind it: in a pipeline psycopg always takes the extended protocol.
+
+        A cursor on the server's side is declared for one statement anyway, and wants no pipeline.
+        """
+        with nullcontext() if hasattr(cursor, "scrollable") else cursor.connection.pipeline():
             cursor.execute(sql, params)
 
 

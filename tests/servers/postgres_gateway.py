@@ -33,6 +33,7 @@ class PostgresGateway:
         self._thread = threading.Thread(target=self._loop.run_forever, daemon=True)
         self._claims = jwt.JWTClaimsRegistry(iss=_only(issuer), aud=_only(AUDIENCE), exp={"essential": True}, sub={"essential": True})
         self._tasks: set[asyncio.Task[None]] = set()
+        self._writers: set[asyncio.StreamWriter] = set()
         self.tokens: list[str] = []
         self.refused: list[str] = []
         self.port = 0
@@ -57,29 +58,28 @@ class PostgresGateway:
 
     async def _stop(self) -> None:
         self._server.close()
-        for task in self._tasks:
-            task.cancel()
+        for writer in self._writers:
+            writer.transport.abort()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     async def _serve(self, client: asyncio.StreamReader, to_client: asyncio.StreamWriter) -> None:
         task = asyncio.current_task()
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
-        writers = [to_client]
+        writers = {to_client}
+        self._writers |= writers
         try:
             first = await self._first_message(client, to_client)
             if first is not None:
                 server, to_server = await asyncio.open_connection(LOOPBACK, self._server_port)
-                writers.append(to_server)
+                writers.add(to_server)
+                self._writers.add(to_server)
                 to_server.write(first)
-                pipes = [asyncio.create_task(_carry(client, to_server)), asyncio.create_task(_carry(server, to_client))]
-                await asyncio.wait(pipes, return_when=asyncio.FIRST_COMPLETED)
-                for pipe in pipes:
-                    pipe.cancel()
-                await asyncio.gather(*pipes, return_exceptions=True)
+                await asyncio.gather(_carry(client, to_server), _carry(server, to_client))
         except (OSError, asyncio.IncompleteReadError):
             pass
         finally:
+            self._writers -= writers
             for writer in writers:
                 writer.close()
 
@@ -127,7 +127,9 @@ def _only(value: str) -> dict[str, Any]:
 
 
 async def _carry(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Carry what one side says to the other; when it falls silent for good, so does the other side."""
     with suppress(OSError):
         while data := await reader.read(65536):
             writer.write(data)
             await writer.drain()
+    writer.close()
