@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from importlib.util import find_spec
 from types import MappingProxyType
 from typing import Any, Final, Literal
-from urllib.parse import urlsplit
+from urllib.parse import parse_qs, urlsplit
 
 from st_auth.config_reader import Reader
 from st_auth.oauth.urls import is_loopback, is_secure
@@ -26,6 +26,13 @@ _HEADER: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
 _NOT_HEADERS: Final = frozenset(
     ("authorization", "proxy-authorization", "cookie", "host", "content-length", "transfer-encoding", "connection", "upgrade")
 )
+_POSTGRES: Final = "postgresql+psycopg"
+_PLAIN_TEXT: Final = frozenset({"disable", "allow", "prefer"})
+_ELSEWHERE: Final = frozenset({"host", "hostaddr", "service"})  # what a query may say in place of the address
+_SQL_URL: Final = re.compile(  # as SQLAlchemy reads it
+    r"(?P<scheme>[\w+]+)://(?:[^:/]*(?::(?P<password>[^@]*))?@)?(?P<host>[^/?]*)(?:/[^?]*)?(?:\?(?P<query>.*))?", re.DOTALL
+)
+_IDENTITIES: Final = frozenset({"role", "session_authorization"})
 
 Fault = tuple[str, str, str]  # the key, what is wrong with it, how to mend it
 
@@ -86,6 +93,30 @@ def _is_base(url: str) -> bool:
     return is_secure(url) and not set("?{}%") & set(url) and bool(_BASE_PATH.fullmatch(urlsplit(url).path))
 
 
+def _judge_sql(section: Mapping[str, Any]) -> Iterator[Fault]:
+    parts = _SQL_URL.fullmatch(str(section.get("url", "")))
+    if parts is None:
+        yield "url", "is no address as SQLAlchemy has them", 'write one such as "postgresql+psycopg://app@db.acme.com/sales"'
+        return
+    scheme, host, query = parts["scheme"], parts["host"], parse_qs(parts["query"] or "", keep_blank_values=True)
+    if parts["password"] is not None or "password" in query:
+        yield "url", "has a password in it", "write password = \"…\" for the app's own, or token_from for the person's"
+    if "{" in f"{host}{parts['query']}":
+        what = "lets a claim decide where to go or how"
+        yield "url", what, "a {claim} may stand in the names of the user and of the database"
+    is_here = is_loopback(re.sub(r":\d*$", "", host).strip("[]")) and not _ELSEWHERE & query.keys()
+    if section.get("token_from") and _PLAIN_TEXT & {*query.get("sslmode", ())} and not is_here:
+        yield "url", "would send the token in plain text", "leave sslmode out: the server must then show a certificate"
+    if scheme != _POSTGRES and (used := [key for key in ("set", "as_role") if section.get(key)]):
+        yield used[0], "means something to PostgreSQL alone", f'begin the url with "{_POSTGRES}://", or leave it out'
+    settings = section.get("set", {})
+    for name, value in settings.items() if isinstance(settings, Mapping) else ():
+        if not isinstance(value, str):
+            yield f"set.{name}", "must be text in quotes", "write text in quotes"
+        if name.lower() in _IDENTITIES:
+            yield f"set.{name}", "would change who acts", "write as_role = …"
+
+
 KINDS: Final[Mapping[str, Kind]] = {
     "SnowflakeConnection": Kind(
         "snowflake",
@@ -118,6 +149,9 @@ KINDS: Final[Mapping[str, Kind]] = {
         needs_token=True,
         has_rules=False,
         judge=_judge_http,
+    ),
+    "SQLConnection": Kind(
+        "sql", {"url": str, "set": dict, "as_role": str}, ("url",), "sqlalchemy", "sql", credentials=("password",), judge=_judge_sql
     ),
 }
 

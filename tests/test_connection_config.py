@@ -125,3 +125,82 @@ def test_a_driver_that_is_not_installed_is_told_at_start_up_with_what_installs_i
 def test_how_many_there_may_be_is_a_whole_number():
     with pytest.raises(ConfigError, match="max_connections"):
         parse({"auth": {**AUTH, "okta": OIDC}, "st_auth": {"max_connections": 0}}, Host(port=8501), env={})
+
+
+SQL = {"type": "st_auth.SQLConnection", "url": "postgresql+psycopg://{sub}@db.acme.com/sales_{tenant}", "token_from": "okta"}
+APP = {"type": "st_auth.SQLConnection", "url": "postgresql+psycopg://app@db.acme.com/sales", "password": "x"}
+
+
+def test_a_database_is_entered_with_the_persons_token_or_with_the_apps_login():
+    own = {**APP, "set": {"app.user": "{sub}"}, "as_role": "{role}", "rules": "engine"}
+    found = read(mine=SQL, apps=APP, told=own, none={**APP, "url": "sqlite:///x.db", "password": ""}).connections
+    assert [(one.kind, one.token_from, one.rules) for one in found.values()] == [
+        ("sql", "okta", "engine"),
+        ("sql", None, "file"),
+        ("sql", None, "engine"),
+        ("sql", None, "file"),
+    ]
+
+
+def test_a_database_that_nobody_could_log_in_to_is_told():
+    assert problems(mine={key: SQL[key] for key in ("type", "url")}).keys() == {"connections.mine.token_from"}
+    assert problems(mine={**SQL, "password": "x"}) == {"connections.mine.password": "stands beside token_from"}
+
+
+@pytest.mark.parametrize(
+    "url",
+    [
+        "postgresql+psycopg://app:hunter2@db.acme.com/sales",
+        "postgresql+psycopg://app:hun/ter?2@db.acme.com/sales",
+        "postgresql+psycopg://app:@db.acme.com/sales",
+        "postgresql+psycopg://app@db.acme.com/sales?password=hunter2",
+    ],
+)
+def test_a_password_in_the_url_is_refused_and_not_shown(url):
+    with pytest.raises(ConfigError) as caught:
+        read(mine={**APP, "url": url})
+    (problem,) = caught.value.problems
+    assert (problem.key, problem.what) == ("connections.mine.url", "has a password in it")
+    assert "token_from" in problem.mend
+    assert "hun" not in str(caught.value)
+
+
+@pytest.mark.parametrize("url", ["db.acme.com/sales", "postgresql", "postgresql+psycopg:/db", ""])
+def test_a_url_that_sqlalchemy_would_not_read_is_refused(url):
+    assert "connections.mine.url" in problems(mine={**APP, "url": url})
+
+
+@pytest.mark.parametrize("place", ["{tenant}.acme.com/sales", "db.acme.com:{port}/sales", "db.acme.com/sales?options={sub}"])
+def test_no_claim_decides_where_to_go_or_how(place):
+    assert problems(mine={**SQL, "url": f"postgresql+psycopg://{{sub}}@{place}"}) == {
+        "connections.mine.url": "lets a claim decide where to go or how"
+    }
+
+
+@pytest.mark.parametrize("host", ["127.0.0.1:5432", "localhost", "[::1]:5432"])
+def test_a_token_goes_unencrypted_to_this_machine_alone(host):
+    assert read(mine={**SQL, "url": f"postgresql+psycopg://{{sub}}@{host}/sales?sslmode=disable"}).connections
+    assert read(mine={**SQL, "url": "postgresql+psycopg://{sub}@db.acme.com/sales?sslmode=require"}).connections
+    for elsewhere in ("db.acme.com/sales?", f"{host}/sales?host=db.acme.com&", f"{host}/sales?service=db&", "/sales?"):
+        url = f"postgresql+psycopg://{{sub}}@{elsewhere}sslmode=prefer"
+        assert problems(mine={**SQL, "url": url}) == {"connections.mine.url": "would send the token in plain text"}
+
+
+@pytest.mark.parametrize(("key", "value"), [("set", {"app.user": "{sub}"}), ("as_role", "{role}")])
+def test_only_postgresql_is_told_who_the_person_is(key, value):
+    for scheme in ("mysql+pymysql", "postgresql", "postgresql+psycopg2"):
+        wrong = {**APP, "url": f"{scheme}://app@db.acme.com/sales", key: value}
+        assert problems(mine=wrong) == {f"connections.mine.{key}": "means something to PostgreSQL alone"}
+
+
+@pytest.mark.parametrize(
+    ("settings", "key", "what"),
+    [
+        ({"app.level": 7}, "set.app.level", "must be text in quotes"),
+        ({"Role": "{sub}"}, "set.Role", "would change who acts"),
+        ({"session_authorization": "x"}, "set.session_authorization", "would change who acts"),
+        ("app.user", "set", "must be a table"),
+    ],
+)
+def test_settings_are_texts_and_leave_the_role_alone(settings, key, what):
+    assert problems(mine={**APP, "set": settings})[f"connections.mine.{key}"] == what

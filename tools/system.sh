@@ -1,11 +1,12 @@
 #!/usr/bin/env bash
-# What the tests need from the system: Chromium, Node.js with npm. Installed by apt-get where missing, which takes root or sudo.
+# What the tests need from the system: Chromium, Node.js with npm, PostgreSQL. Installed by apt-get where missing, which takes root or sudo.
 set -euo pipefail
 
 missing=()
 command -v chromium >/dev/null || command -v chromium-browser >/dev/null || command -v google-chrome >/dev/null || missing+=(chromium)
 command -v node >/dev/null || missing+=(nodejs)
 command -v npm >/dev/null || missing+=(npm)
+command -v postgres >/dev/null || ls /usr/lib/postgresql/*/bin/postgres >/dev/null 2>&1 || missing+=(postgresql)
 [ ${#missing[@]} -eq 0 ] && exit 0
 
 echo "• missing on this machine: ${missing[*]}"

@@ -16,7 +16,7 @@ from st_auth.errors import LoginRequired
 if TYPE_CHECKING:
     from st_auth.connections.http_handle import Asked, Response
 
-__all__ = ["DuckDBConnection", "HTTPConnection", "SnowflakeConnection"]
+__all__ = ["DuckDBConnection", "HTTPConnection", "SQLConnection", "SnowflakeConnection"]
 
 
 class _Door(BaseConnection[None]):
@@ -94,3 +94,7 @@ class HTTPConnection(_Door):
     def options(self, url: str, **asked: "Unpack[Asked]") -> "Response":
         """Send a OPTIONS request as this person."""
         return self.request("OPTIONS", url, **asked)
+
+
+class SQLConnection(_SQLDoor):
+    """`type = "st_auth.SQLConnection"`: a database that SQLAlchemy knows, as the person who is logged in."""
