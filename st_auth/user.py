@@ -7,7 +7,8 @@ from types import MappingProxyType
 from typing import Any, TypeVar
 
 from st_auth.connections.handle import Frame, Handle, handle_of
-from st_auth.connections.pool import Place, Pool
+from st_auth.connections.place import Place
+from st_auth.connections.pool import Pool
 from st_auth.errors import LoginRequired
 from st_auth.grants import Grants
 from st_auth.live import LiveSession

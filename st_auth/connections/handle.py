@@ -7,7 +7,8 @@ from typing import Any, Final, Literal, Self, TypeVar
 
 from st_auth.config import ConnectionConfig
 from st_auth.connections.opening import Connection, attempt
-from st_auth.connections.pool import Place, Pool
+from st_auth.connections.place import Place
+from st_auth.connections.pool import Pool
 from st_auth.connections.results import key_of, ttl_of
 from st_auth.errors import PermissionDenied
 from st_auth.live import LiveSession

@@ -9,7 +9,8 @@ import httpx2
 from st_auth.config import ConnectionConfig
 from st_auth.connections.below import below
 from st_auth.connections.handle import Handle
-from st_auth.connections.pool import Place, Pool
+from st_auth.connections.place import Place
+from st_auth.connections.pool import Pool
 from st_auth.live import LiveSession
 
 __all__ = ["Asked", "HTTPHandle", "Response", "base_of", "is_header_value"]

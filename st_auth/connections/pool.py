@@ -4,15 +4,16 @@ import json
 import logging
 import threading
 from collections.abc import Callable, Mapping
-from contextlib import AbstractContextManager
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import partial
 from importlib import import_module
-from typing import Any, Final, Protocol, TypeVar
+from typing import Any, Final, TypeVar
 
 from st_auth.clock import SYSTEM, Clock
 from st_auth.config import ConnectionConfig
+from st_auth.connections.opened import Key, Opened, Wanted
 from st_auth.connections.opening import Connection, Opening, Stale, filled
+from st_auth.connections.place import Place
 from st_auth.connections.results import Results
 from st_auth.errors import ConfigError, ConnectionFailed, LoginRequired, Problem, Unavailable
 from st_auth.grants import Grants
@@ -20,7 +21,7 @@ from st_auth.live import Live, LiveSession
 from st_auth.secret import Secret
 from st_auth.workers import Turns, Workers
 
-__all__ = ["Place", "Pool"]
+__all__ = ["Pool"]
 
 _IDLE: Final = 900.0
 _COOL_DOWN: Final = 5.0
@@ -29,82 +30,6 @@ _CLOSINGS_AT_MOST: Final = 100_000
 _LOGGER = logging.getLogger("st_auth")
 
 T = TypeVar("T")
-Key = tuple[str, ...]  # connection, role, and what else of its options follows from the person's claims
-
-
-class Place(Protocol):
-    """Where app code stands when it uses a connection: in whose run, and how somebody who waits is told."""
-
-    def is_shared(self) -> bool:
-        """Whether this is a function whose result is cached for everybody."""
-        ...
-
-    def require(self, login_id: str) -> None:
-        """Raise TypeError in a function that is cached for everybody, CrossSessionError in somebody else's run or in nobody's."""
-        ...
-
-    def wait(self, text: str) -> AbstractContextManager[object]:
-        """Show that something takes a while."""
-        ...
-
-    def bind(self, act: Callable[..., T]) -> Callable[..., T]:
-        """Return `act` for a thread of its own, where it runs as a part of the present run."""
-        ...
-
-
-@dataclass(eq=False, slots=True)
-class _Opened:
-    """An open connection, who uses it just now, and whether it is to be closed once nobody does.
-
-    `derived` is one whose role follows from the person's claims: there is one at a time.
-    """
-
-    connection: Connection
-    used_at: float
-    derived: bool = False
-    users: int = 0
-    over: bool = False
-    guard: threading.Lock = field(default_factory=threading.Lock)
-
-    def enter(self, now: float) -> bool:
-        """Begin to use it; False if it is over."""
-        with self.guard:
-            if self.over:
-                return False
-            self.users += 1
-            self.used_at = now
-            return True
-
-    def leave(self, now: float) -> bool:
-        """Stop using it; True for the last user of one that is over, who closes it."""
-        with self.guard:
-            self.users -= 1
-            self.used_at = now
-            return self.over and self.users == 0
-
-    def end(self, *, if_free: bool = False) -> bool:
-        """Let nobody else begin; True if this call ended it and nobody uses it. With `if_free`, one in use stays as it is."""
-        with self.guard:
-            if self.over or (if_free and self.users):
-                return False
-            self.over = True
-            return self.users == 0
-
-
-@dataclass(frozen=True, slots=True)
-class _Wanted:
-    """Which connection, of whom, in which role; its options with the person's claims filled in."""
-
-    live: LiveSession
-    config: ConnectionConfig
-    options: Mapping[str, Any]
-    role: str
-    derived: bool
-
-    @property
-    def key(self) -> Key:
-        follows = [str(self.options[name]) for name, value in self.config.options.items() if self.options[name] != value]
-        return self.config.name, self.role, *follows
 
 
 class Pool:
@@ -131,7 +56,7 @@ class Pool:
         self._at_most = at_most
         self._clock = clock
         self._lock = threading.Lock()
-        self._opened: dict[str, dict[Key, _Opened]] = {}
+        self._opened: dict[str, dict[Key, Opened]] = {}
         self._failed: dict[tuple[str, Key], tuple[ConnectionFailed, float]] = {}
         self._turns = Turns()
         self._closing = Workers(_CLOSERS, _CLOSINGS_AT_MOST)
@@ -155,7 +80,7 @@ class Pool:
 
         Raises LoginRequired, ConnectionFailed, PermissionDenied, ProviderError or Unavailable.
         """
-        before: _Opened | None = None
+        before: Opened | None = None
         while True:
             opened = self._enter(live, config, role, place, before)
             try:
@@ -180,11 +105,11 @@ class Pool:
         """Say in one text what a person's results come from, so that those of another role are not taken for them."""
         return json.dumps(self._wanted(live, config, role).key)
 
-    def _wanted(self, live: LiveSession, config: ConnectionConfig, role: str | None) -> "_Wanted":
+    def _wanted(self, live: LiveSession, config: ConnectionConfig, role: str | None) -> Wanted:
         options = _options(live, config)
-        return _Wanted(live, config, options, str(options.get("role", "") if role is None else role), derived=role is None)
+        return Wanted(live, config, options, str(options.get("role", "") if role is None else role), derived=role is None)
 
-    def _enter(self, live: LiveSession, config: ConnectionConfig, role: str | None, place: Place, before: _Opened | None) -> _Opened:
+    def _enter(self, live: LiveSession, config: ConnectionConfig, role: str | None, place: Place, before: Opened | None) -> Opened:
         """Return an open connection that counts us as a user, and is not `before`."""
         wanted = self._wanted(live, config, role)
         while True:
@@ -198,11 +123,11 @@ class Pool:
                 self._leave(opened)
                 raise _over()
 
-    def _leave(self, opened: _Opened) -> None:
+    def _leave(self, opened: Opened) -> None:
         if opened.leave(self._clock.monotonic()):
             self._close_soon(opened)
 
-    def _there(self, wanted: "_Wanted") -> _Opened | None:
+    def _there(self, wanted: Wanted) -> Opened | None:
         opened = self._opened.get(self._whose(wanted.live), {}).get(wanted.key)
         return None if opened is None or opened.over else opened
 
@@ -210,7 +135,7 @@ class Pool:
         """What a login's connections are kept under: this is what keeps people apart."""
         return live.login_id
 
-    def _open(self, wanted: "_Wanted", before: _Opened | None) -> _Opened:
+    def _open(self, wanted: Wanted, before: Opened | None) -> Opened:
         """Open a connection, or return the one that somebody else has opened while we waited for our turn."""
         there = self._there(wanted)
         if there is not None and there is not before:
@@ -225,7 +150,7 @@ class Pool:
             raise
         return self._kept(wanted, opened)
 
-    def _connected(self, wanted: "_Wanted") -> _Opened:
+    def _connected(self, wanted: Wanted) -> Opened:
         """Connect; with another token where the server does not take the first."""
         opening = self._opening(wanted, None)
         try:
@@ -241,17 +166,17 @@ class Pool:
                 raise
         raise failed
 
-    def _connect(self, wanted: "_Wanted", opening: Opening) -> _Opened:
+    def _connect(self, wanted: Wanted, opening: Opening) -> Opened:
         kind = import_module(f"st_auth.connections.{opening.config.kind}")
-        return _Opened(kind.connect(opening), self._clock.monotonic(), derived=wanted.derived)
+        return Opened(kind.connect(opening), self._clock.monotonic(), derived=wanted.derived)
 
-    def _opening(self, wanted: "_Wanted", refused: Secret[str] | None) -> Opening:
+    def _opening(self, wanted: Wanted, refused: Secret[str] | None) -> Opening:
         card = wanted.live.stored.card
         tag = json.dumps({"app": self._app, "user": card.subject, "login": card.login_id}, separators=(",", ":"))
         token = self._token(wanted.live, wanted.config, refused)
         return Opening(wanted.config, wanted.options, wanted.role, token, card.subject, card.login_id, tag, partial(self._renewed, wanted))
 
-    def _renewed(self, wanted: "_Wanted", refused: Secret[str] | None) -> Opening:
+    def _renewed(self, wanted: Wanted, refused: Secret[str] | None) -> Opening:
         """The opening as it would be now: the token first, as renewing it may bring other claims."""
         opening = self._opening(wanted, refused)
         return replace(opening, options=_options(wanted.live, wanted.config))
@@ -264,21 +189,21 @@ class Pool:
             return self._grants.tokens_for(live, name, config.resource, exchange=config.exchange, refused=refused).access_token
         return self._grants.tokens(live, name, refused=refused).access_token
 
-    def _require_rested(self, wanted: "_Wanted") -> None:
+    def _require_rested(self, wanted: Wanted) -> None:
         """Raise what failed within the last five seconds again: a page that reruns does not knock at the server each time."""
         failed = self._failed.get((wanted.live.login_id, wanted.key))
         if failed is not None and self._clock.monotonic() - failed[1] < _COOL_DOWN:
             raise failed[0].with_traceback(None)
         self._failed.pop((wanted.live.login_id, wanted.key), None)
 
-    def _close_replaced(self, wanted: "_Wanted") -> None:
+    def _close_replaced(self, wanted: Wanted) -> None:
         """Close what the new connection takes the place of: the one that is over, and the one for a role that the person had before."""
         for key, opened in list(self._opened.get(self._whose(wanted.live), {}).items()):
             if key == wanted.key or (wanted.derived and opened.derived and key[0] == wanted.key[0]):
                 self._forget(wanted.live.login_id, key, opened)
                 self._end(opened)
 
-    def _kept(self, wanted: "_Wanted", opened: _Opened) -> _Opened:
+    def _kept(self, wanted: Wanted, opened: Opened) -> Opened:
         with self._lock:
             if not wanted.live.ended and not self._closed:
                 self._opened.setdefault(self._whose(wanted.live), {})[wanted.key] = opened
@@ -334,18 +259,18 @@ class Pool:
                 return
         raise Unavailable(f"All {self._at_most} connections of this server are in use.", code="connections", hint="Try again in a moment.")
 
-    def _all(self) -> list[tuple[str, Key, _Opened]]:
+    def _all(self) -> list[tuple[str, Key, Opened]]:
         with self._lock:
             return [(login_id, key, opened) for login_id, one in self._opened.items() for key, opened in one.items()]
 
-    def _evict(self, login_id: str, key: Key, opened: _Opened) -> bool:
+    def _evict(self, login_id: str, key: Key, opened: Opened) -> bool:
         if not opened.end(if_free=True):
             return False
         self._forget(login_id, key, opened)
         self._close_soon(opened)
         return True
 
-    def _forget(self, login_id: str, key: Key, opened: _Opened) -> None:
+    def _forget(self, login_id: str, key: Key, opened: Opened) -> None:
         with self._lock:
             mine = self._opened.get(login_id, {})
             if mine.get(key) is opened:
@@ -353,18 +278,18 @@ class Pool:
                 if not mine:
                     self._opened.pop(login_id, None)
 
-    def _end(self, opened: _Opened) -> None:
+    def _end(self, opened: Opened) -> None:
         """Close it soon: now where nobody uses it, else when the last statement that runs has been stopped."""
         if opened.end():
             self._close_soon(opened)
         elif opened.users:
             self._closing.soon(lambda: _quietly(opened.connection.cancel))
 
-    def _close_soon(self, opened: _Opened) -> None:
+    def _close_soon(self, opened: Opened) -> None:
         if not self._closing.soon(lambda: self._close(opened)):
             self._close(opened)
 
-    def _close(self, opened: _Opened) -> None:
+    def _close(self, opened: Opened) -> None:
         _quietly(opened.connection.close)
 
 

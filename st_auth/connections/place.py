@@ -1,0 +1,29 @@
+"""What the pool and the handles ask of the edge: whose run this is, and how somebody who waits is told."""
+
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from typing import Protocol, TypeVar
+
+__all__ = ["Place"]
+
+T = TypeVar("T")
+
+
+class Place(Protocol):
+    """Where app code stands when it uses a connection: in whose run, and how somebody who waits is told."""
+
+    def is_shared(self) -> bool:
+        """Whether this is a function whose result is cached for everybody."""
+        ...
+
+    def require(self, login_id: str) -> None:
+        """Raise TypeError in a function that is cached for everybody, CrossSessionError in somebody else's run or in nobody's."""
+        ...
+
+    def wait(self, text: str) -> AbstractContextManager[object]:
+        """Show that something takes a while."""
+        ...
+
+    def bind(self, act: Callable[..., T]) -> Callable[..., T]:
+        """Return `act` for a thread of its own, where it runs as a part of the present run."""
+        ...
