@@ -107,7 +107,7 @@ class Snowflake:
 
     def is_over(self, error: Exception) -> bool:
         """Whether Snowflake has ended the session: a closed handle, a master token that has expired, a session that is gone."""
-        return getattr(error, "errno", None) in _SESSION_GONE or bool(getattr(self.raw, "expired", False))
+        return getattr(error, "errno", None) in _SESSION_GONE or bool(getattr(self.raw, "expired", False)) or self.raw.is_closed()
 
     def failed(self, error: Exception) -> ConnectionFailed:
         """Say that Snowflake refused the statement."""
