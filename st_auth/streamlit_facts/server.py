@@ -38,7 +38,8 @@ __all__ = [
 
 SOCKET_KEY: Final = "st_auth.socket"
 
-_CORE_ATTRIBUTE = "_st_auth_core"
+_CORE_ATTRIBUTE = "_st_auth_core"  # as `core` has it
+_Runtime = _runtime.Runtime
 _SCRIPT_THREAD = "ScriptRunner.scriptThread"
 _RUN = _runs.SCRIPT_RUN_CONTEXT_ATTR_NAME  # type: ignore[attr-defined]  # it moved since 1.62 and is still found here
 
@@ -96,9 +97,10 @@ def runtime_exists() -> bool:
 
 def core() -> Any:
     """Our core of the running server, or None. It hangs on the server's runtime, which outlives our modules' eviction."""
-    instance = _runtime.Runtime._instance
-    found = None if instance is None else instance.__dict__.get(_CORE_ATTRIBUTE)
-    return _stand_in[-1] if found is None and _stand_in else found
+    try:
+        return _Runtime._instance._st_auth_core  # type: ignore[union-attr]  # asked for at every call of the gate: the shortest way
+    except AttributeError:  # no server, or one without us
+        return _stand_in[-1] if _stand_in else None
 
 
 @contextlib.contextmanager
