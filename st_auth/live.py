@@ -34,9 +34,9 @@ class Socket(Protocol):
 class LiveSession:
     """One login that this process knows to be live.
 
-    `ended` is `""` while it lives, then why it ended; it is set once and never cleared. `issued` are the paths of media and
-    uploads whose addresses were sent to this login's tabs, and so may be asked for by it. `borrowed` are tokens for other resources,
-    which go with it.
+    `ended` is `""` while it lives, then why it ended; it is set once and never cleared. `over_at` is when the next limit ends it, on the
+    monotonic clock. `issued` are the paths of media and uploads whose addresses were sent to this login's tabs, and so may be asked for
+    by it. `borrowed` are tokens for other resources, which go with it.
     """
 
     __slots__ = (
@@ -52,6 +52,7 @@ class LiveSession:
         "ended",
         "issued",
         "noticed",
+        "over_at",
         "sockets",
         "stored",
         "used",
@@ -72,8 +73,8 @@ class LiveSession:
         self._seen = stored.card.last_seen_at
         self._seen_at = ticks - max(0.0, (now - self._seen).total_seconds())
         self._written = self._seen
-        self._idle_at = self._seen_at + self._idle
         self._absolute_at = ticks + (stored.expires_at - now).total_seconds()
+        self._count_idle_from(self._seen_at)
 
     @property
     def login_id(self) -> str:
@@ -93,8 +94,8 @@ class LiveSession:
         now, ticks = clock.now(), clock.monotonic()
         self.used = ticks
         if ticks > self._seen_at:
-            self._seen, self._seen_at = max(now, self._seen), ticks
-            self._idle_at = ticks + self._idle
+            self._seen = max(now, self._seen)
+            self._count_idle_from(ticks)
             self.noticed = False
 
     def unwritten(self, every: timedelta) -> datetime | None:
@@ -107,11 +108,14 @@ class LiveSession:
             self.stored = stored.without_tokens()
         seen = stored.card.last_seen_at
         if seen > self._seen:
-            self._seen_at = min(ticks, self._seen_at + (seen - self._seen).total_seconds())
-            self._idle_at = self._seen_at + self._idle
+            self._count_idle_from(min(ticks, self._seen_at + (seen - self._seen).total_seconds()))
             self._seen = seen
             self.noticed = False
         self._written = max(self._written, seen)
+
+    def _count_idle_from(self, ticks: float) -> None:
+        self._seen_at, self._idle_at = ticks, ticks + self._idle
+        self.over_at = min(self._idle_at, self._absolute_at)
 
     def seconds_left(self, ticks: float) -> tuple[float, str]:
         """Seconds until the next limit, and which one it is."""

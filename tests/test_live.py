@@ -189,6 +189,7 @@ def test_a34_however_the_wall_clock_jumps_the_limits_follow_the_monotonic_one(ju
         world.clock.jump(timedelta(seconds=jumps[number] if number < len(jumps) else 0))
         expected = "absolute" if world.ticks - began >= 43200 else "idle" if world.ticks - seen >= 14400 else ""
         assert session.lapsed(world.ticks) == expected
+        assert (world.ticks >= session.over_at) == bool(expected)
         if number % 2:
             session.saw_person(world.clock.clock)
             seen = world.ticks

@@ -56,7 +56,7 @@ def current_user() -> User | None:
     if not login_id or core is None:
         return None
     live: LiveSession | None = core.live.by_login.get(login_id)
-    if live is None or live.lapsed(core.clock.monotonic()):
+    if live is None or live.ended or core.clock.monotonic() >= live.over_at:
         return None
     if in_cached_function.get():
         raise TypeError(SHARED)
