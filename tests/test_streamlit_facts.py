@@ -511,6 +511,17 @@ def test_a_run_has_a_context_and_a_thread_of_the_apps_own_has_none():
         assert context.user_info[facts.LOGIN_ID_KEY] == "abc"
 
 
+def test_the_gate_hears_at_once_whose_run_this_is_and_where_our_core_hangs():
+    ours = object()
+    with facts.stand_in(ours):
+        assert facts.login_and_core() == ("", None)
+        for known, answer in (({"st_auth_login_id": "abc"}, ("abc", ours)), ({}, ("", None)), ({"st_auth_login_id": ""}, ("", ours))):
+            with a_run(known):
+                assert facts.login_and_core() == answer
+    with a_run({"st_auth_login_id": "abc"}):
+        assert facts.login_and_core() == ("abc", None)
+
+
 def test_a_run_sends_its_tab_elsewhere():
     with a_run({}) as (context, sent):
         facts.send_to(context, "/auth/login")

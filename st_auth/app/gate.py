@@ -10,7 +10,7 @@ from st_auth import streamlit_facts as facts
 from st_auth.app.place import PLACE
 from st_auth.errors import ConfigError, LoginRequired, Problem, Unavailable
 from st_auth.personal import SHARED
-from st_auth.streamlit_facts import LOGIN_ID_KEY, get_script_run_ctx, in_cached_function
+from st_auth.streamlit_facts import LOGIN_ID_KEY, in_cached_function, login_and_core
 from st_auth.user import User
 
 if TYPE_CHECKING:
@@ -48,12 +48,8 @@ def require_login(provider: str | None = None, *, max_age: int | None = None, ac
 
 def current_user() -> User | None:
     """Return the person who is logged in, or None. Never redirects; costs no I/O."""
-    context = get_script_run_ctx(True)
-    if context is None:
-        return None
-    login_id = context.user_info.get(LOGIN_ID_KEY)
-    core = facts.core()
-    if not login_id or core is None:
+    login_id, core = login_and_core()
+    if core is None:
         return None
     live: LiveSession | None = core.live.by_login.get(login_id)
     if live is None or live.ended or core.clock.monotonic() >= live.over_at:

@@ -12,6 +12,8 @@ from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from streamlit.runtime.scriptrunner_utils import script_run_context as _runs
 from streamlit.runtime.scriptrunner_utils.script_run_context import ScriptRunContext, get_script_run_ctx, in_cached_function
 
+from st_auth.streamlit_facts.options import LOGIN_ID_KEY
+
 __all__ = [
     "SOCKET_KEY",
     "address",
@@ -19,12 +21,12 @@ __all__ = [
     "core",
     "event_loop",
     "files_of",
-    "get_script_run_ctx",
     "in_cached_function",
     "in_run",
     "is_authors_route",
     "is_deferred_for",
     "is_own_thread",
+    "login_and_core",
     "open_sockets",
     "run_again",
     "runtime_exists",
@@ -47,6 +49,21 @@ _RUN = _runs.SCRIPT_RUN_CONTEXT_ATTR_NAME  # type: ignore[attr-defined]  # it mo
 def script_run_ctx() -> ScriptRunContext | None:
     """The context of this thread's script run; None outside of one. Never warns."""
     return get_script_run_ctx(suppress_warning=True)
+
+
+def login_and_core() -> tuple[str, Any]:
+    """The login id of this thread's script run, and our core: what the gate asks at each call, by the shortest way.
+
+    `("", None)` where there is no run, or one of nobody.
+    """
+    try:
+        login_id = getattr(threading.current_thread(), _RUN).user_info[LOGIN_ID_KEY]
+    except (AttributeError, KeyError):
+        return "", None
+    try:
+        return login_id, _Runtime._instance._st_auth_core  # type: ignore[union-attr]  # as `core` has it
+    except AttributeError:
+        return login_id, core()
 
 
 @contextlib.contextmanager
@@ -98,7 +115,7 @@ def runtime_exists() -> bool:
 def core() -> Any:
     """Our core of the running server, or None. It hangs on the server's runtime, which outlives our modules' eviction."""
     try:
-        return _Runtime._instance._st_auth_core  # type: ignore[union-attr]  # asked for at every call of the gate: the shortest way
+        return _Runtime._instance._st_auth_core  # type: ignore[union-attr]  # no server is an AttributeError too
     except AttributeError:  # no server, or one without us
         return _stand_in[-1] if _stand_in else None
 
