@@ -80,7 +80,7 @@ $(VENV)/.test: requirements-test.lock pyproject.toml
 	@tools/venv.sh $(PYTHON) $(VENV) $<
 	@touch $@
 
-# fakesnow stands for Snowflake in the tests, and cannot be installed beside the driver that is tested.
+# fakesnow stands for Snowflake in the tests; it wants the older driver, and what both majors are tested with is there too.
 $(FAKESNOW): tests/servers/snowflake/requirements.lock
 	@echo "• making an environment for fakesnow in .venv-fakesnow"
 	@test -x .venv-fakesnow/bin/python || $(PYTHON) -m venv .venv-fakesnow
