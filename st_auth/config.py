@@ -12,12 +12,14 @@ from types import MappingProxyType
 from typing import Any, Literal
 from urllib.parse import SplitResult, urlsplit
 
+from st_auth.access.permissions import Roles
 from st_auth.config_reader import SECRETS, Reader, texts
 from st_auth.connection_config import ConnectionConfig, connections_of
 from st_auth.errors import ConfigError, Problem
 from st_auth.kept_secret import kept_secret
 from st_auth.oauth.profile import Provider, resolve
 from st_auth.oauth.urls import is_loopback
+from st_auth.rules_config import read_rules
 from st_auth.secret import Secret
 
 __all__ = ["Allow", "Config", "ConnectionConfig", "Host", "is_loopback", "parse"]
@@ -54,6 +56,7 @@ class Config:
     """Everything that the app's author decided, checked and ready to use.
 
     `origin` is the public `scheme://host[:port]`; `base_path` is Streamlit's base path as `""` or `"/name"`.
+    `roles` is None where there is no rules.toml.
     """
 
     providers: Mapping[str, Provider]
@@ -78,6 +81,7 @@ class Config:
     landing: Mapping[str, str]
     connections: Mapping[str, ConnectionConfig]
     max_connections: int
+    roles: Roles | None
     warnings: tuple[str, ...]
 
     @property
@@ -140,6 +144,7 @@ def parse(secrets: Mapping[str, Any], host: Host, env: Mapping[str, str] = os.en
         landing=MappingProxyType(_landings(auth, providers)),
         connections=MappingProxyType(connections_of(secrets, providers, reader)),
         max_connections=reader.whole("max_connections", 500),
+        roles=read_rules(host.folder / ".streamlit" / "rules.toml", reader.problems),
         warnings=(),
     )
     _judge_together(config, is_dev, loopback, reader)

@@ -39,7 +39,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "web": {"sessions", "session_record", "live", "client", "core", "oauth", "access", "grants", "streamlit_facts"},
     "personal": set(),
     "user": {"personal", "grants", "connections", "access", "state", "sessions", "client", "live"},
-    "connections": {"live", "grants", "workers", "personal"},
+    "connections": {"live", "grants", "workers", "personal", "access"},
     "access": {"sessions", "live", "vault", "client", "oauth"},  # oauth.profile: how a provider shows that an e-mail is verified
     "state": {"sessions", "live", "vault", "client"},
     "live": {"sessions", "session_record"},
@@ -51,7 +51,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "grants": {"workers", "sessions", "session_record", "live", "client", "oauth", "access"},
     "dev_provider": {"oauth", "http"},
     "http": {"oauth"},
-    "config": {"oauth", "config_reader", "connection_config", "kept_secret"},
+    "config": {"oauth", "config_reader", "connection_config", "rules_config", "kept_secret", "access"},
+    "rules_config": {"access"},
     "connection_config": {"oauth", "config_reader"},
     "kept_secret": set(),
     "config_reader": set(),

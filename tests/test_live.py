@@ -52,6 +52,9 @@ class Anywhere:
     def wait(self, text):
         return nullcontext()
 
+    def refuse(self, denied):
+        raise denied
+
     def bind(self, act):
         return act
 

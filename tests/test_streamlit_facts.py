@@ -17,6 +17,7 @@ from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from streamlit.runtime.runtime_util import serialize_forward_msg
 from streamlit.runtime.scriptrunner_utils.script_run_context import get_script_run_ctx
+from streamlit.testing.v1 import AppTest
 from streamlit.web.server.starlette import starlette_app_utils, starlette_websocket
 from streamlit.web.server.starlette.starlette_app import create_starlette_app
 
@@ -576,3 +577,8 @@ def test_a_folder_that_is_left_unwatched_stays_so_when_the_options_are_read_agai
             assert str(tmp_path) in config.get_option("server.folderWatchBlacklist")
         finally:
             undo()
+
+
+def test_an_app_test_knows_its_script(tmp_path):
+    (tmp_path / "page.py").write_text("")
+    assert facts.script_of(AppTest.from_file(tmp_path / "page.py")) == tmp_path / "page.py"

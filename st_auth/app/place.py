@@ -4,12 +4,12 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from contextvars import ContextVar
 from functools import wraps
-from typing import Any, Final, TypeVar
+from typing import Any, Final, NoReturn, TypeVar
 
 import streamlit as st
 
 from st_auth import streamlit_facts as facts
-from st_auth.errors import CrossSessionError
+from st_auth.errors import CrossSessionError, PermissionDenied
 from st_auth.personal import SHARED
 
 __all__ = ["PLACE", "ScriptPlace"]
@@ -42,6 +42,15 @@ class ScriptPlace:
     def wait(self, text: str) -> AbstractContextManager[object]:
         """Show a spinner on the page, from the script's own thread; others would draw where they do not belong."""
         return nullcontext() if _is_bound.get() or facts.script_run_ctx() is None else st.spinner(text)
+
+    def refuse(self, denied: PermissionDenied) -> NoReturn:
+        """Say on the page what is missing, and stop; raise it in other threads than the script's own."""
+        context = facts.script_run_ctx()
+        if context is None or _is_bound.get() or not facts.is_own_thread(context):
+            raise denied
+        st.subheader("You may not open this", anchor=False)
+        st.warning(f"{denied} {denied.hint}", icon=":material/lock:")
+        st.stop()
 
     def bind(self, act: Callable[..., T]) -> Callable[..., T]:
         """Return `act` for another thread, where it runs as a part of this run; in a run of somebody else's it refuses."""

@@ -9,6 +9,7 @@ from functools import partial
 from importlib import import_module
 from typing import Any, Final, TypeVar
 
+from st_auth.access.permissions import Roles
 from st_auth.clock import SYSTEM, Clock
 from st_auth.config import ConnectionConfig
 from st_auth.connections.opened import Key, Opened, Wanted
@@ -45,6 +46,7 @@ class Pool:
         live: Live,
         *,
         app: str = "",
+        roles: Roles | None = None,
         at_most: int = 500,
         clock: Clock = SYSTEM,
     ) -> None:
@@ -53,6 +55,7 @@ class Pool:
         self._grants = grants
         self._live = live
         self._app = app
+        self._roles = roles
         self._at_most = at_most
         self._clock = clock
         self._lock = threading.Lock()
@@ -102,8 +105,11 @@ class Pool:
             raise Unavailable("The store does not answer.", code="store")
 
     def source(self, live: LiveSession, config: ConnectionConfig, role: str | None) -> str:
-        """Say in one text what a person's results come from, so that those of another role are not taken for them."""
-        return json.dumps(self._wanted(live, config, role).key)
+        """Say in one text what a person's results come from, so that those of another role, or of what they might do before, are not taken
+        for them.
+        """
+        may = () if self._roles is None else sorted(self._roles.granted(*_said_of(live)).permissions)
+        return json.dumps([self._wanted(live, config, role).key, may])
 
     def _wanted(self, live: LiveSession, config: ConnectionConfig, role: str | None) -> Wanted:
         options = _options(live, config)
@@ -291,6 +297,10 @@ class Pool:
 
     def _close(self, opened: Opened) -> None:
         _quietly(opened.connection.close)
+
+
+def _said_of(live: LiveSession) -> tuple[Mapping[str, Any], list[str]]:
+    return json.loads(live.stored.claims_json), json.loads(live.stored.profile_json)["groups"]
 
 
 def _options(live: LiveSession, config: ConnectionConfig) -> dict[str, Any]:

@@ -4,6 +4,7 @@ import contextlib
 import gc
 import threading
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -30,6 +31,7 @@ __all__ = [
     "open_sockets",
     "run_again",
     "runtime_exists",
+    "script_of",
     "script_run_ctx",
     "send_to",
     "set_core",
@@ -118,6 +120,11 @@ def core() -> Any:
         return _Runtime._instance._st_auth_core  # type: ignore[union-attr]  # no server is an AttributeError too
     except AttributeError:  # no server, or one without us
         return _stand_in[-1] if _stand_in else None
+
+
+def script_of(app_test: Any) -> Path:
+    """The file of the script that an AppTest runs."""
+    return Path(app_test._script_path)
 
 
 @contextlib.contextmanager

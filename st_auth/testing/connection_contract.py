@@ -12,7 +12,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import ContextVar
-from typing import Any, TypeVar
+from typing import Any, NoReturn, TypeVar
 from urllib.parse import urlsplit
 
 import pytest
@@ -20,7 +20,7 @@ import pytest
 from st_auth.config import Host, parse
 from st_auth.connections.handle import Handle, handle_of
 from st_auth.core import Core, build
-from st_auth.errors import ConnectionFailed, CrossSessionError, LoginRequired
+from st_auth.errors import ConnectionFailed, CrossSessionError, LoginRequired, PermissionDenied
 from st_auth.live import LiveSession
 from st_auth.personal import SHARED
 from st_auth.testing.fake_issuer import FakeIssuer
@@ -69,6 +69,10 @@ class Runs:
     def wait(self, _: str) -> contextlib.AbstractContextManager[None]:
         """See `Place`."""
         return contextlib.nullcontext()
+
+    def refuse(self, denied: PermissionDenied) -> NoReturn:
+        """See `Place`."""
+        raise denied
 
     def bind(self, act: Callable[..., T]) -> Callable[..., T]:
         """See `Place`."""

@@ -1,12 +1,16 @@
 """The pool's own rules, over DuckDB files: who is closed when, how many there may be, and what is kept of results."""
 
+import json
 import subprocess
 import sys
+from contextlib import closing
+from dataclasses import replace
 from datetime import timedelta
 
 import duckdb
 import pytest
 
+from st_auth.access.permissions import Roles
 from st_auth.config import ConnectionConfig
 from st_auth.connections.handle import SQLHandle
 from st_auth.connections.pool import Pool
@@ -208,6 +212,20 @@ def test_a_result_is_kept_for_its_time_and_for_its_login_alone(build, world):
     world.clock.advance(timedelta(minutes=10))
     world.live.confirmed()
     assert not handle(pool, ana).query(asked, ttl="10m").equals(first)
+
+
+def test_a_result_is_not_given_any_more_once_the_person_may_do_less_or_more(world, path):
+    roles = Roles("groups", {"analysts": frozenset({"sales:read"}), "leads": frozenset({"sales:*"})})
+    with closing(Pool({"it": config("it", path)}, world.grants, world.live, roles=roles, clock=world.clock.clock)) as pool:
+        live = world.begin(groups=("analysts",))
+        asked = "select random() as r"
+        first = handle(pool, live).query(asked, ttl="10m")
+        about = json.loads(live.stored.profile_json)
+
+        live.stored = replace(live.stored, profile_json=json.dumps({**about, "groups": ["leads"]}).encode())
+        assert not handle(pool, live).query(asked, ttl="10m").equals(first)
+        live.stored = replace(live.stored, profile_json=json.dumps({**about, "groups": ["others", "analysts"]}).encode())
+        assert handle(pool, live).query(asked, ttl="10m").equals(first)
 
 
 def test_a_caller_who_changes_a_result_changes_only_their_own(build, world):
