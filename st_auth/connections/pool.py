@@ -79,7 +79,8 @@ class Pool:
         raise ConfigError([Problem(".streamlit/secrets.toml", key, "is not there" if name else "has no default", mend)])
 
     def use(self, live: LiveSession, config: ConnectionConfig, role: str | None, place: Place, act: Callable[[Connection], T]) -> T:
-        """Do something with a person's connection: open it where it is not, and once more where its server has ended it.
+        """Do something with a person's connection: open it where it is not, and once more where its server has ended it; each time where we
+        have, as the person changed roles or closed it in another tab.
 
         Raises LoginRequired, ConnectionFailed, PermissionDenied, ProviderError or Unavailable.
         """
@@ -91,7 +92,7 @@ class Pool:
             except Exception as error:  # every driver has a tree of its own
                 if live.ended:  # its statement was stopped on purpose
                     raise _over() from None
-                if before is not None or not opened.connection.is_over(error):
+                if not opened.connection.is_over(error) or (before is not None and not opened.over):
                     raise
                 before = opened
             finally:

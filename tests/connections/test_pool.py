@@ -196,6 +196,34 @@ def test_close_closes_this_persons_connection_of_this_name_alone(build, world, p
     assert sorted((login_id == ana.login_id, name) for login_id, name, _ in opened(pool)) == [(False, "a"), (False, "b"), (True, "b")]
 
 
+def ended_each_time(pool, live, times, *, by_us):
+    """Use a connection that is ended under its user so many times; how often it was tried."""
+    tried = []
+
+    def act(connection):
+        tried.append(connection)
+        if len(tried) <= times:
+            if by_us:
+                pool.close_one(live.login_id, "it")
+            connection.raw.close()
+        return connection.query("select a from t", None, "arrow")
+
+    try:
+        pool.use(live, pool.config("it"), None, Anywhere(), act)
+    except duckdb.ConnectionException:
+        return len(tried), "failed"
+    return len(tried), "went well"
+
+
+def test_a_statement_whose_connection_was_closed_in_another_tab_runs_again_each_time(build, world):
+    assert ended_each_time(build(), world.begin(), 4, by_us=True) == (5, "went well")
+
+
+def test_a_statement_whose_connection_the_server_has_ended_runs_once_more_and_not_again(build, world):
+    assert ended_each_time(build(), world.begin(), 1, by_us=False) == (2, "went well")
+    assert ended_each_time(build(), world.begin(), 2, by_us=False) == (2, "failed")
+
+
 # -- results -------------------------------------------------------------------------------------------------------------------
 
 

@@ -53,6 +53,10 @@ def ground(build):
 class TestSnowflake(ConnectionContract):
     checks = SOAK or 2_000
 
+    @pytest.fixture
+    def ground(self, build):
+        return build(role="{role}")
+
 
 def failed(ground, live, act):
     with ground.runs.of(live.login_id), pytest.raises(ConnectionFailed) as caught:
