@@ -43,6 +43,13 @@ class ScriptPlace:
         """Show a spinner on the page, from the script's own thread; others would draw where they do not belong."""
         return nullcontext() if _is_bound.get() or facts.script_run_ctx() is None else st.spinner(text)
 
+    def ask_for_login(self, login_id: str, name: str, server: str) -> None:
+        """Ask the person for their own login to a connection where the page is drawn; elsewhere return."""
+        from st_auth.app.ask import ask_for_login
+
+        if facts.is_for_drawing() and not _is_bound.get():
+            ask_for_login(login_id, name, server)
+
     def bind(self, act: Callable[..., T]) -> Callable[..., T]:
         """Return `act` for another thread, where it runs as a part of this run; in a run of somebody else's it refuses."""
         run = facts.script_run_ctx()

@@ -24,6 +24,10 @@ class Place(Protocol):
         """Show that something takes a while."""
         ...
 
+    def ask_for_login(self, login_id: str, name: str, server: str) -> None:
+        """Ask the person for their own name and password for a connection, and stop the run; return where nobody can be asked."""
+        ...
+
     def bind(self, act: Callable[..., T]) -> Callable[..., T]:
         """Return `act` for a thread of its own, where it runs as a part of the present run."""
         ...
