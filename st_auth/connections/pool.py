@@ -59,6 +59,7 @@ class Pool:
         self._opened: dict[str, dict[Key, Opened]] = {}
         self._failed: dict[tuple[str, Key], tuple[ConnectionFailed, float]] = {}
         self._turns = Turns()
+        self._changes: dict[str, int] = {}  # how often a person has given or taken back a login of their own
         self._closing = Workers(_CLOSERS, _CLOSINGS_AT_MOST)
         self._closed = False
         live.on_end(self.end)
@@ -143,12 +144,17 @@ class Pool:
         self._require_rested(wanted)
         self._close_replaced(wanted)
         self._make_room()
+        login_id = wanted.live.login_id
+        changes = self._changes.get(login_id)
         try:
-            opened = self._connected(wanted)
+            opened = self._kept(wanted, self._connected(wanted))
         except ConnectionFailed as failed:
-            self._failed[wanted.live.login_id, wanted.key] = failed, self._clock.monotonic()
+            self._failed[login_id, wanted.key] = failed, self._clock.monotonic()
             raise
-        return self._kept(wanted, opened)
+        if wanted.config.own_login and self._changes.get(login_id) != changes:
+            self._forget(login_id, wanted.key, opened)  # it may have been opened with what the person has taken back meanwhile
+            self._end(opened)
+        return opened
 
     def _connected(self, wanted: Wanted) -> Opened:
         """Connect; with another token where the server does not take the first."""
@@ -241,9 +247,10 @@ class Pool:
 
     def keep_login(self, live: LiveSession, login: OwnLogin) -> bool:
         """Keep a login, and close what one of before has opened; False if the session has ended meanwhile."""
-        kept = self._grants.own.keep(live, login)
+        if not self._grants.own.keep(live, login):
+            return False
         self._begin_anew(live.login_id, login.connection)
-        return kept
+        return True
 
     def forget_login(self, live: LiveSession, config: ConnectionConfig) -> None:
         """Forget a person's own login to a connection, and close it."""
@@ -252,14 +259,17 @@ class Pool:
 
     def close_forgotten(self, login_id: str, known: Collection[str]) -> None:
         """Close what was opened with a login that the person has taken back elsewhere; `known` are the connections that have one still."""
-        for key in list(self._opened.get(login_id, {})):
-            if self.configs[key[0]].own_login and key[0] not in known:
-                self._begin_anew(login_id, key[0])
+        forgotten = {name for name, config in self.configs.items() if config.own_login} - {*known}
+        if forgotten:
+            self._changes[login_id] = self._changes.get(login_id, 0) + 1
+        for name in forgotten & {key[0] for key in self._opened.get(login_id, {})}:
+            self._begin_anew(login_id, name)
 
     def _begin_anew(self, login_id: str, name: str) -> None:
         """Close a person's connections of this name, and forget that they could not be opened."""
         for one in [one for one in self._failed if one[0] == login_id and one[1][0] == name]:
             self._failed.pop(one, None)
+        self._changes[login_id] = self._changes.get(login_id, 0) + 1
         self.close_one(login_id, name)
 
     # -- closing ---------------------------------------------------------------------------------------------------------
@@ -277,6 +287,7 @@ class Pool:
         with self._lock:
             gone = list(self._opened.pop(live.login_id, {}).values())
         self.results.forget(live.login_id)
+        self._changes.pop(live.login_id, None)
         for login_id, key in [one for one in self._failed if one[0] == live.login_id]:
             self._failed.pop((login_id, key), None)
         for opened in gone:

@@ -102,8 +102,10 @@ class ConnectRoutes:
         """What a link of ours asks for, where it was made for the login that follows it, and that lives."""
         ask = request.param("ask")
         signed = self._core.unsign("connect", ask, ASK_AGE)
+        if not isinstance(signed, list):
+            return None
         session = await self._gate.session_of(dict(request.cookies), request)
-        if not isinstance(signed, list) or not isinstance(session, LiveSession) or signed[0] != session.login_id:
+        if not isinstance(session, LiveSession) or signed[0] != session.login_id:
             return None
         config = self._core.pool.configs.get(str(signed[1]))
         url = f"{self._base}{_PATH}?ask={quote(ask, safe='')}"
@@ -124,13 +126,14 @@ class ConnectRoutes:
         )
 
     async def _posted(self, asked: _Asked, request: Request, form: dict[str, str]) -> Page:
-        """Try what a form of ours brings, once for each form and five times a minute for each login."""
+        """Try what a form of ours brings, once for each form and five times a minute for each person."""
         user, password = form.pop("user", ""), Secret(form.pop("password", ""))
         if not await self._is_fresh(asked, form.get("token", "")):
             return self._form(asked, user=_likely_name(asked.session), notice=_STALE, status=400)
         if not _fits(user, _LONGEST["user"]) or not _fits(password.reveal(), _LONGEST["password"]):
             return self._form(asked, user=user[: _LONGEST["user"]], notice=_BOTH, status=400)
-        if wait := self._attempts.take(asked.session.login_id):
+        card = asked.session.stored.card
+        if wait := self._attempts.take(self._core.keyring.tag("person", card.issuer, card.subject)):
             self._record(asked, "too_many")
             page = self._form(asked, user=user, notice=_OFTEN, status=429)
             return page.with_headers((b"retry-after", str(math.ceil(wait)).encode()))
@@ -152,6 +155,8 @@ class ConnectRoutes:
         except LoginRequired:
             kept = False
         except StAuthError as error:
+            if error.code == "store":
+                raise
             return self._refused(asked, user, password, error)
         self._record(asked, "accepted" if kept else "session_ended")
         if not kept:
@@ -173,8 +178,8 @@ class ConnectRoutes:
     def _refused(self, asked: _Asked, user: str, password: Secret[str], error: StAuthError) -> Page:
         reference = secrets.token_hex(4)
         self._record(asked, error.code)
-        said = _without(str(error), user, password.reveal()) if error.code != "login_refused" else ""
-        _LOGGER.warning("Nobody logged in to the connection %s (reference %s): %s %s", asked.config.name, reference, error.code, said)
+        said = "" if error.code == "login_refused" else f" {_without(str(error), user, password.reveal())}"
+        _LOGGER.warning("Nobody logged in to the connection %s (reference %s): %s%s", asked.config.name, reference, error.code, said)
         if isinstance(error, Unavailable):
             return self._form(asked, user=user, notice=_BUSY if error.code == "busy" else _SILENT, status=503)
         wrong = {"login_refused": _WRONG, "unreachable": _SILENT}

@@ -124,14 +124,12 @@ def connect_page(
 ) -> Page:
     """Ask for a person's own name and password for a database. `notice` says why, if it is asked again; no password is ever shown."""
     where = f"<code>{_text(server)}</code> asks" if server else "The database asks"
-    first = " autofocus" if not user else ""
-    then = " autofocus" if user else ""
     form = (
         f'<form method="post" action="{_href(action_url)}"><input type="hidden" name="token" value="{_text(token)}">'
         '<label for="user">Name</label><input id="user" name="user" type="text" autocomplete="username" autocapitalize="none" '
-        f'spellcheck="false" maxlength="256" required value="{_text(user)}"{first}>'
+        f'spellcheck="false" maxlength="256" required value="{_text(user)}">'
         '<label for="password">Password</label><input id="password" name="password" type="password" autocomplete="current-password" '
-        f'maxlength="1024" required{then}><button class="button" type="submit">Log in</button></form>'
+        'maxlength="1024" required><button class="button" type="submit">Log in</button></form>'
     )
     lead = f"{where} for your own name and password. They are tried there now, and kept sealed until you log out of {_text(app_name)}."
     content = [

@@ -265,6 +265,26 @@ def test_what_was_forgotten_at_another_replica_is_closed_here(ground, postgres):
     assert ground.column(ana, "select 1") == [1]
 
 
+@pytest.mark.parametrize("away", ["here", "elsewhere"])
+def test_what_is_opened_while_the_person_takes_their_login_back_is_not_used(ground, away):
+    """The password is forgotten between its reading and the first session: that session is closed, and the person is asked."""
+    ana = ground.log_in("ana")
+    connect, pool = ground.core.pool._connect, ground.core.pool
+    opened = []
+
+    def slow(wanted, opening):
+        opened.append(connect(wanted, opening))
+        if len(opened) == 1:
+            ground.core.grants.own.forget(ana, "it")
+            pool._begin_anew(ana.login_id, "it") if away == "here" else pool.close_forgotten(ana.login_id, [])
+        return opened[-1]
+
+    pool._connect = slow
+    assert needs_login(ground, ana)
+    assert len(opened) == 1
+    assert ground.live() == 0
+
+
 def test_a_connection_of_another_kind_has_no_login_to_forget(ground):
     ana = ground.log_in_without("ana")
     ground.core.pool.configs = {"it": replace(ground.config, own_login=False)}
@@ -281,7 +301,9 @@ def test_the_process_keeps_no_password_but_the_drivers(ground):
     gc.collect()
 
     kept = [one for one in gc.get_objects() if type(one) is OwnLogin]
+    here = ground.stored(ana)
 
+    assert here.logins[0] in [one for one in gc.get_objects() if type(one) is OwnLogin]
     assert ana.stored.logins == ()
     assert kept == []
     with ground.runs.of(ana.login_id):

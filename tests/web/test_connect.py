@@ -229,6 +229,27 @@ def test_the_right_password_is_kept_and_the_tab_is_told(house, ana, caplog):
     assert session_of(house).stored.logins == ()
 
 
+@pytest.mark.parametrize("password", ["größer als 密码 +&=%25", " with spaces around ", "'\"<b>\\"])
+def test_a_password_of_any_letters_arrives_as_it_was_typed(house, ana, postgres, password):
+    postgres.set_password("cyd", password)
+    try:
+        assert give(ana, link(house), user="cyd", password=password).status == 303
+    finally:
+        postgres.set_password("cyd", password_of("cyd"))
+    assert kept(house) == [("erp", "cyd", password)]
+
+
+def test_the_form_stands_below_the_apps_base_path(build):
+    house = build(base_path="/team", redirect_uri="http://localhost:8501/team/oauth2callback")
+    ana = logged_in(house)
+
+    answer = give(ana, link(house))
+
+    assert link(house).startswith("/team/auth/connect?ask=")
+    assert answer.location == "/team/auth/done"
+    assert len(kept(house)) == 1
+
+
 def test_pages_that_wait_go_on(house, ana):
     ana.socket()
     (waiting,) = session_of(house).sockets
@@ -417,11 +438,14 @@ def test_a_body_that_is_too_large_is_not_read(house, ana, caplog):
     assert untried(house, caplog)
 
 
-def test_a29_a_login_tries_five_times_a_minute(house, ana, caplog):
+def test_a29_a_person_tries_five_times_a_minute_in_however_many_logins(house, ana, caplog):
     caplog.set_level(logging.INFO, "st_auth.audit")
     bob = logged_in(house, "bob")
     answers = [give(ana, link(house), password="wrong").status for _ in range(5)]
 
+    elsewhere = logged_in(house)
+    other = next(live for live in house.live if live.stored.card.subject == "ana" and live is not session_of(house))
+    assert give(elsewhere, connect_url(house.core, other.login_id, "erp")).status == 429
     refused = give(ana, link(house))
 
     assert answers == [403] * 5
@@ -429,7 +453,7 @@ def test_a29_a_login_tries_five_times_a_minute(house, ana, caplog):
     assert 1 <= int(refused.header("retry-after")) <= 60
     assert "too often" in says(refused)
     assert kept(house) == []
-    assert outcomes(caplog) == ["login_refused"] * 5 + ["too_many"]
+    assert outcomes(caplog) == ["login_refused"] * 5 + ["too_many"] * 2
     assert give(bob, link(house, "bob"), user="bob", password=password_of("bob")).status == 303
     house.advance(MINUTE)
     assert give(ana, link(house)).status == 303
