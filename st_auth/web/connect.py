@@ -19,7 +19,7 @@ from urllib.parse import quote
 
 from st_auth import audit
 from st_auth.config import ConnectionConfig
-from st_auth.errors import ConnectionFailed, LoginRequired, StAuthError, Unavailable
+from st_auth.errors import LoginRequired, StAuthError, Unavailable
 from st_auth.live import LiveSession
 from st_auth.secret import OwnLogin, Secret
 from st_auth.web.answers import redirect, short
@@ -48,10 +48,14 @@ _LOGGER = logging.getLogger("st_auth")
 
 _STALE: Final = "This form was used already, or was open for too long. Please fill it in again."
 _BOTH: Final = "Please give both, your name and your password."
-_WRONG: Final = "The database does not take this name and password. Please try again."
 _SILENT: Final = "The database does not answer. Please try again in a moment."
 _OFTEN: Final = "That was too often. Please wait a minute before you try again."
-_BUSY: Final = "Many people are logging in to databases just now. Please try again in a moment."
+_NOTICES: Final = {
+    "login_refused": "The database does not take this name and password. Please try again.",
+    "unreachable": _SILENT,
+    "connections": _SILENT,
+    "busy": "Many people are logging in to databases just now. Please try again in a moment.",
+}
 
 
 def connect_url(core: "Core", login_id: str, name: str) -> str:
@@ -178,12 +182,10 @@ class ConnectRoutes:
     def _refused(self, asked: _Asked, user: str, password: Secret[str], error: StAuthError) -> Page:
         reference = secrets.token_hex(4)
         self._record(asked, error.code)
-        said = "" if error.code == "login_refused" else f" {_without(str(error), user, password.reveal())}"
-        _LOGGER.warning("Nobody logged in to the connection %s (reference %s): %s%s", asked.config.name, reference, error.code, said)
-        if isinstance(error, Unavailable):
-            return self._form(asked, user=user, notice=_BUSY if error.code == "busy" else _SILENT, status=503)
-        wrong = {"login_refused": _WRONG, "unreachable": _SILENT}
-        notice = wrong.get(error.code) or f"{said} {error.hint}" if isinstance(error, ConnectionFailed) else f"{error} {error.hint}"
+        said = _without(str(error), user, password.reveal())
+        what = error.code if error.code == "login_refused" else f"{error.code} {said}"
+        _LOGGER.warning("Nobody logged in to the connection %s (reference %s): %s", asked.config.name, reference, what)
+        notice = _NOTICES.get(error.code, f"{said} {error.hint}".strip())
         return self._form(asked, user=user, notice=notice, status=403 if error.code == "login_refused" else 503)
 
     def _record(self, asked: _Asked, outcome: str) -> None:
