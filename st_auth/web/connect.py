@@ -34,9 +34,9 @@ if TYPE_CHECKING:
     from st_auth.core import Core
     from st_auth.web.gate import Gate
 
-__all__ = ["PATIENCE", "ConnectRoutes", "connect_url"]
+__all__ = ["ConnectRoutes", "connect_url"]
 
-PATIENCE: Final = 20.0
+_PATIENCE: Final = 20.0
 _FORM_AGE: Final = timedelta(minutes=10)
 _A_MINUTE: Final = 5
 _THREADS: Final = 8
@@ -84,6 +84,7 @@ class ConnectRoutes:
         self._app_name = app_name
         self._too_many = too_many
         self._give_back = give_back
+        self._patience = _PATIENCE
         self._attempts = Rate(_A_MINUTE, gate.core.clock)
         self._at_database = BoundedThreads(_THREADS, _QUEUE_AT_MOST, "Too many logins wait for databases.", gate.core.clock).run
 
@@ -173,7 +174,7 @@ class ConnectRoutes:
     async def _connected(self, call: Callable[[], OwnLogin]) -> OwnLogin:
         """Run it in a thread. After twenty seconds nobody waits for it any more; it keeps its place in the queue until it is over."""
         work = asyncio.ensure_future(self._at_database(call))
-        done, _ = await asyncio.wait((work,), timeout=PATIENCE)
+        done, _ = await asyncio.wait((work,), timeout=self._patience)
         if not done:
             work.add_done_callback(_look_away)
             raise Unavailable(_SILENT, code="connections")

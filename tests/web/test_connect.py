@@ -1,11 +1,13 @@
 """A person logs in to a database on a page of ours, at a real PostgreSQL: who gets the form, what is tried, and what stays of it."""
 
+import asyncio
 import html
 import json
 import logging
 import re
 import socket
 from datetime import timedelta
+from threading import Event
 from types import SimpleNamespace
 from urllib.parse import urlencode
 
@@ -319,6 +321,65 @@ def test_a_database_that_never_answers_keeps_nobody_waiting_for_ever(build, sect
 
     assert answer.status == 503
     assert "does not answer" in says(answer)
+
+
+def test_a_database_that_takes_longer_than_people_wait_is_told_and_what_comes_later_is_not_kept(house, ana):
+    connect, begun, go = house.core.pool._connect, Event(), Event()
+
+    def slow(wanted, opening):
+        begun.set()
+        go.wait(20)
+        return connect(wanted, opening)
+
+    house.core.pool._connect, house.gate._routes._connect._patience = slow, 0.05
+
+    answer = give(ana, link(house))
+    assert begun.is_set()
+    go.set()
+
+    assert answer.status == 503
+    assert "does not answer" in says(answer)
+    routes = house.gate._routes._connect
+    wait_until(lambda: house.run(lambda: is_idle(routes)), "the thread is free again")
+    assert kept(house) == []
+
+
+async def is_idle(routes):
+    await asyncio.sleep(0.01)
+    return routes._at_database.__self__._inside == 0
+
+
+def test_many_who_wait_for_databases_are_told_to_come_back(house, ana):
+    house.gate._routes._connect._at_database.__self__._at_most = 0
+
+    answer = give(ana, link(house))
+
+    assert answer.status == 503
+    assert "Many people" in says(answer)
+
+
+def test_a_store_that_is_silent_lets_nobody_log_in_to_a_database(house, ana):
+    sent = {**form(ana, link(house)), **ANA}
+    house.clock.advance(timedelta(seconds=61))
+
+    answer = ana.post(link(house), sent)
+
+    assert answer.status == 503
+    assert "<form" not in answer.body
+    house.core.live.confirmed()
+    assert kept(house) == []
+
+
+def test_a_login_that_is_over_by_the_time_that_it_is_tried_gets_no_form(house, ana):
+    sent = {**form(ana, link(house)), **ANA}
+    require_live = house.core.pool.require_live
+
+    def over(live):
+        live.ended = "logout"
+        require_live(live)
+
+    house.core.pool.require_live = over
+    assert ana.post(link(house), sent).status == 403
 
 
 def test_a_claim_that_is_missing_is_told(build, section):
