@@ -3,8 +3,9 @@
 import sys
 
 import pytest
+from hypothesis import example, given, strategies as some
 
-from st_auth.config import Host, parse
+from st_auth.config import ConnectionConfig, Host, parse
 from st_auth.errors import ConfigError
 
 OIDC = {"client_id": "x", "client_secret": "x", "server_metadata_url": "https://issuer.example/.well-known/openid-configuration"}
@@ -246,3 +247,12 @@ def test_a_login_of_their_own_stands_alone_and_where_it_means_something(section,
 
 def test_a_password_goes_unencrypted_to_this_machine_alone():
     assert read(erp={**OWN, "url": "postgresql+psycopg://127.0.0.1:5432/erp?sslmode=disable"}).connections
+
+
+@given(some.text())
+@example("postgresql://user:secret@db.acme.com/x")
+@example("mongodb+srv://a:1,b:2/x?y=z@w")
+def test_the_server_that_people_are_shown_holds_no_user_path_or_query(url):
+    shown = ConnectionConfig("erp", "sql", {"url": url}).server
+    assert not set("@/?") & set(shown)
+    assert shown in url

@@ -31,6 +31,8 @@ if st.toggle("Thread"):
 def part():
     st.button("Quietly", on_click=lambda: st.session_state.update(quietly=in_a_thread()))
     st.text(f"quietly={st.session_state.get('quietly')}")
+    if st.toggle("Inside"):
+        st.text(f"inside={erp.query(ME)['me'][0]}")
 
 
 part()

@@ -135,6 +135,20 @@ def test_where_nothing_can_be_drawn_the_page_is_told(ana):
     expect_fact(ana, "quietly", "login_needed")
 
 
+def test_a_fragment_asks_in_its_place_and_the_page_around_it_stays(ana):
+    below = ana.get_by_label("Below")
+    below.fill("typed below")
+    below.press("Enter")
+
+    switch(ana, "Inside")
+    see(ana, "Please log in to erp")
+    expect(below).to_have_value("typed below")
+    give(form_of(ana), "ana", password_of("ana"))
+
+    expect_fact(ana, "inside", "ana")
+    expect(below).to_have_value("typed below")
+
+
 def test_a_changed_password_is_asked_for_again(ana, postgres):
     switch(ana, "Orders")
     give(form_of(ana), "ana", password_of("ana"))

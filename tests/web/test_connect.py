@@ -12,6 +12,7 @@ from types import SimpleNamespace
 from urllib.parse import urlencode
 
 import pytest
+from hypothesis import HealthCheck, example, given, settings, strategies as some
 from itsdangerous import timed
 
 from st_auth.errors import LoginRequired
@@ -497,6 +498,20 @@ def test_a_body_that_is_too_large_is_not_read(house, ana, caplog):
 
     assert give(ana, link(house), more="x" * 20_000).status == 400
     assert untried(house, caplog)
+
+
+@given(body=some.one_of(some.binary(max_size=400), some.text(max_size=200).map(lambda t: f"token={t}&user={t}&password={t}".encode())))
+@example(body=b"token=a&token=b&user=ana&password=x")
+@example(body=b"&".join(b"user%d=x" % n for n in range(200)))
+@example(body=b"user=%ff%fe&password=%00&token=%c3%28")
+@settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_whatever_is_posted_that_is_no_form_of_ours_is_refused_and_nothing_breaks(house, ana, body):
+    headers = {"sec-fetch-dest": "document", "sec-fetch-site": "same-origin", "origin": ana.origin}
+
+    answer = ana.ask("POST", link(house), headers, body)
+
+    assert answer.status == 400
+    assert "used already" in says(answer)
 
 
 def test_a29_a_person_tries_five_times_a_minute_in_however_many_logins(house, ana, caplog):
