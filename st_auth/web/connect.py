@@ -11,7 +11,7 @@ import math
 import re
 import secrets
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Any, Final
@@ -72,6 +72,15 @@ class _Asked:
     url: str
 
 
+@dataclass(frozen=True, slots=True)
+class _Given:
+    """What was typed, and by whom: `person` is one text for all logins of theirs."""
+
+    user: str = field(repr=False)
+    password: Secret[str]
+    person: str
+
+
 class ConnectRoutes:
     """`/auth/connect`: a GET shows the form, a POST of it is tried. `too_many` counts logins by the address that they come from."""
 
@@ -85,6 +94,7 @@ class ConnectRoutes:
         self._too_many = too_many
         self._give_back = give_back
         self._patience = _PATIENCE
+        self._trying: set[str] = set()
         self._attempts = Rate(_A_MINUTE, gate.core.clock)
         self._at_database = BoundedThreads(_THREADS, _QUEUE_AT_MOST, "Too many logins wait for databases.", gate.core.clock).run
 
@@ -131,18 +141,19 @@ class ConnectRoutes:
         )
 
     async def _posted(self, asked: _Asked, request: Request, form: dict[str, str]) -> Page:
-        """Try what a form of ours brings, once for each form and five times a minute for each person."""
-        user, password = form.pop("user", ""), Secret(form.pop("password", ""))
+        """Try what a form of ours brings: once for each form, and for each person one at a time and five a minute."""
+        card = asked.session.stored.card
+        person = self._core.keyring.tag("person", card.issuer, card.subject)
+        given = _Given(form.pop("user", ""), Secret(form.pop("password", "")), person)
         if not await self._is_fresh(asked, form.get("token", "")):
             return self._form(asked, user=_likely_name(asked.session), notice=_STALE, status=400)
-        if not _fits(user, _LONGEST["user"]) or not _fits(password.reveal(), _LONGEST["password"]):
-            return self._form(asked, user=user[: _LONGEST["user"]], notice=_BOTH, status=400)
-        card = asked.session.stored.card
-        if wait := self._attempts.take(self._core.keyring.tag("person", card.issuer, card.subject)):
+        if not _fits(given.user, _LONGEST["user"]) or not _fits(given.password.reveal(), _LONGEST["password"]):
+            return self._form(asked, user=given.user[: _LONGEST["user"]], notice=_BOTH, status=400)
+        if wait := self._patience if person in self._trying else self._attempts.take(person):
             self._record(asked, "too_many")
-            page = self._form(asked, user=user, notice=_OFTEN, status=429)
+            page = self._form(asked, user=given.user, notice=_OFTEN, status=429)
             return page.with_headers((b"retry-after", str(math.ceil(wait)).encode()))
-        return await self._tried(asked, request, user, password)
+        return await self._tried(asked, request, given)
 
     async def _is_fresh(self, asked: _Asked, token: str) -> bool:
         """Whether a form was made by us, for this login and connection, within ten minutes, and comes for the first time."""
@@ -152,17 +163,17 @@ class ConnectRoutes:
         until = self._core.clock.now() + _FORM_AGE
         return await self._gate.in_store_thread(self._core.vault.use_once, "connect-form", str(signed[2]), until)
 
-    async def _tried(self, asked: _Asked, request: Request, user: str, password: Secret[str]) -> Page:
+    async def _tried(self, asked: _Asked, request: Request, given: _Given) -> Page:
         """Connect, and keep what opened it; whatever else comes of it is said on the form."""
         try:
-            login = await self._connected(partial(self._core.pool.verify_login, asked.session, asked.config, user, password))
+            login = await self._connected(asked, given)
             kept = await self._gate.in_store_thread(self._core.pool.keep_login, asked.session, login)
         except LoginRequired:
             kept = False
         except StAuthError as error:
             if error.code == "store":
                 raise
-            return self._refused(asked, user, password, error)
+            return self._refused(asked, given, error)
         self._record(asked, "accepted" if kept else "session_ended")
         if not kept:
             return self._gate.problem("other_login", action=("Go to the app", f"{self._base}/"))
@@ -171,23 +182,26 @@ class ConnectRoutes:
             socket.go_on()
         return redirect(f"{self._base}/auth/done")
 
-    async def _connected(self, call: Callable[[], OwnLogin]) -> OwnLogin:
-        """Run it in a thread. After twenty seconds nobody waits for it any more; it keeps its place in the queue until it is over."""
+    async def _connected(self, asked: _Asked, given: _Given) -> OwnLogin:
+        """Connect in a thread. After twenty seconds nobody waits for it any more; it keeps its place in the queue until it is over."""
+        self._trying.add(given.person)
+        call = partial(self._core.pool.verify_login, asked.session, asked.config, given.user, given.password)
         work = asyncio.ensure_future(self._at_database(call))
+        work.add_done_callback(lambda _: self._trying.discard(given.person))
         done, _ = await asyncio.wait((work,), timeout=self._patience)
         if not done:
             work.add_done_callback(_look_away)
             raise Unavailable(_SILENT, code="connections")
         return work.result()
 
-    def _refused(self, asked: _Asked, user: str, password: Secret[str], error: StAuthError) -> Page:
+    def _refused(self, asked: _Asked, given: _Given, error: StAuthError) -> Page:
         reference = secrets.token_hex(4)
         self._record(asked, error.code)
-        said = _without(str(error), user, password.reveal())
+        said = _without(str(error), given.user, given.password.reveal())
         what = error.code if error.code == "login_refused" else f"{error.code} {said}"
         _LOGGER.warning("Nobody logged in to the connection %s (reference %s): %s", asked.config.name, reference, what)
         notice = _NOTICES.get(error.code, f"{said} {error.hint}".strip())
-        return self._form(asked, user=user, notice=notice, status=403 if error.code == "login_refused" else 503)
+        return self._form(asked, user=given.user, notice=notice, status=403 if error.code == "login_refused" else 503)
 
     def _record(self, asked: _Asked, outcome: str) -> None:
         card = asked.session.stored.card

@@ -336,13 +336,17 @@ def test_a_database_that_takes_longer_than_people_wait_is_told_and_what_comes_la
 
     answer = give(ana, link(house))
     assert begun.is_set()
+    again = give(ana, link(house))
     go.set()
 
     assert answer.status == 503
     assert "does not answer" in says(answer)
+    assert again.status == 429, "one at a time for each person"
     routes = house.gate._routes._connect
     wait_until(lambda: house.run(lambda: is_idle(routes)), "the thread is free again")
     assert kept(house) == []
+    routes._patience = 20.0
+    assert give(ana, link(house)).status == 303
 
 
 async def is_idle(routes):
