@@ -39,7 +39,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "web": {"sessions", "session_record", "live", "client", "core", "oauth", "access", "grants", "streamlit_facts"},
     "personal": set(),
     "user": {"personal", "grants", "connections", "access", "state", "sessions", "client", "live"},
-    "connections": {"live", "grants", "workers", "personal", "access"},
+    "connections": {"own_logins", "live", "grants", "workers", "personal", "access"},
     "access": {"sessions", "live", "vault", "client", "oauth"},  # oauth.profile: how a provider shows that an e-mail is verified
     "state": {"sessions", "live", "vault", "client"},
     "live": {"sessions", "session_record"},
@@ -48,7 +48,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "client": {"vault", "http", "oauth", "kept"},
     "kept": set(),
     "workers": set(),
-    "grants": {"workers", "sessions", "session_record", "live", "client", "oauth", "access"},
+    "own_logins": {"sessions", "live"},
+    "grants": {"own_logins", "workers", "sessions", "session_record", "live", "client", "oauth", "access"},
     "dev_provider": {"oauth", "http"},
     "http": {"oauth"},
     "config": {"oauth", "config_reader", "connection_config", "rules_config", "public_address", "kept_secret", "access"},

@@ -55,6 +55,9 @@ class Anywhere:
     def refuse(self, denied):
         raise denied
 
+    def ask_for_login(self, login_id, name, server):
+        pass
+
     def bind(self, act):
         return act
 

@@ -3,6 +3,7 @@
 import asyncio
 import io
 import json
+import threading
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -454,6 +455,38 @@ def test_of_several_apps_the_one_of_the_running_server_is_found(runtime):
 
 def test_without_an_app_none_is_found(runtime):
     assert facts.app_of_runtime() is None
+
+
+@pytest.mark.parametrize(
+    ("thread", "location", "expected"),
+    [
+        ("ScriptRunner.scriptThread", "main_script", True),
+        ("ScriptRunner.scriptThread", "fragment", True),
+        ("ScriptRunner.scriptThread", "callback", False),
+        ("ThreadPoolExecutor-0_0", "main_script", False),
+    ],
+)
+def test_the_page_is_drawn_in_the_scripts_thread_and_not_in_a_callback_of_a_fragment(thread, location, expected):
+    from streamlit.runtime.scriptrunner_utils.script_run_context import RunLocation, ThreadState
+
+    said = []
+
+    def run():
+        ThreadState.initialize(run_location=RunLocation(location), fragment_id="f" if location != "main_script" else None)
+        said.append(facts.is_for_drawing())
+
+    one = threading.Thread(target=run, name=thread)
+    one.start()
+    one.join(20)
+    assert said == [expected]
+
+
+def test_a_scripts_thread_without_a_run_is_taken_as_it_is():
+    said = []
+    one = threading.Thread(target=lambda: said.append(facts.is_for_drawing()), name="ScriptRunner.scriptThread")
+    one.start()
+    one.join(20)
+    assert said == [True]
 
 
 def test_the_socket_of_a_session_is_the_object_in_its_scope(runtime):

@@ -44,13 +44,19 @@ class ScriptPlace:
         return nullcontext() if _is_bound.get() or facts.script_run_ctx() is None else st.spinner(text)
 
     def refuse(self, denied: PermissionDenied) -> NoReturn:
-        """Say on the page what is missing, and stop; raise it in other threads than the script's own."""
-        context = facts.script_run_ctx()
-        if context is None or _is_bound.get() or not facts.is_own_thread(context):
+        """Say on the page what is missing, and stop; raise it where nothing is drawn."""
+        if _is_bound.get() or not facts.is_for_drawing():
             raise denied
         st.subheader("You may not open this", anchor=False)
         st.warning(f"{denied} {denied.hint}", icon=":material/lock:")
         st.stop()
+
+    def ask_for_login(self, login_id: str, name: str, server: str) -> None:
+        """Ask the person for their own login to a connection where the page is drawn; elsewhere return."""
+        from st_auth.app.ask import ask_for_login
+
+        if facts.is_for_drawing() and not _is_bound.get():
+            ask_for_login(login_id, name, server)
 
     def bind(self, act: Callable[..., T]) -> Callable[..., T]:
         """Return `act` for another thread, where it runs as a part of this run; in a run of somebody else's it refuses."""

@@ -30,6 +30,10 @@ class Place(Protocol):
         """Show the person what they lack and stop the script, or raise `denied` where nothing can be shown."""
         ...
 
+    def ask_for_login(self, login_id: str, name: str, server: str) -> None:
+        """Ask the person for their own name and password for a connection, and stop the run; return where nobody can be asked."""
+        ...
+
     def bind(self, act: Callable[..., T]) -> Callable[..., T]:
         """Return `act` for a thread of its own, where it runs as a part of the present run."""
         ...

@@ -26,6 +26,7 @@ __all__ = [
     "in_run",
     "is_authors_route",
     "is_deferred_for",
+    "is_for_drawing",
     "is_own_thread",
     "login_and_core",
     "open_sockets",
@@ -89,6 +90,16 @@ def is_own_thread(context: ScriptRunContext) -> bool:
         return True
     executor = getattr(getattr(context, "parallel_coordinator", None), "_executor", None)
     return thread in getattr(executor, "_threads", ())
+
+
+def is_for_drawing() -> bool:
+    """Whether this is a script's own thread, where the page is drawn, and no callback of a fragment's widget, which has no place there."""
+    if threading.current_thread().name != _SCRIPT_THREAD:
+        return False
+    try:
+        return not _runs.ThreadState.get().in_fragment_callback
+    except (AttributeError, RuntimeError):  # an older Streamlit, whose context says so; or a thread that is no run's
+        return not getattr(script_run_ctx(), "in_fragment_callback", False)
 
 
 def send_to(context: ScriptRunContext, url: str) -> None:

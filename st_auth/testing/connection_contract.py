@@ -74,6 +74,9 @@ class Runs:
         """See `Place`."""
         raise denied
 
+    def ask_for_login(self, login_id: str, name: str, server: str) -> None:
+        """See `Place`."""
+
     def bind(self, act: Callable[..., T]) -> Callable[..., T]:
         """See `Place`."""
         login_id = self._login_id.get()
