@@ -4,16 +4,14 @@ import json
 import logging
 import threading
 from collections.abc import Callable, Collection, Mapping
-from dataclasses import replace
-from functools import partial
-from importlib import import_module
 from typing import Any, Final, TypeVar
 
 from st_auth.access.permissions import Roles
 from st_auth.clock import SYSTEM, Clock
 from st_auth.config import ConnectionConfig
 from st_auth.connections.opened import Key, Opened, Wanted
-from st_auth.connections.opening import Connection, Opening, Stale, filled
+from st_auth.connections.opener import Opener, options_of
+from st_auth.connections.opening import Connection
 from st_auth.connections.place import Place
 from st_auth.connections.results import Results
 from st_auth.errors import ConfigError, ConnectionFailed, LoginRequired, Problem, Unavailable
@@ -54,7 +52,7 @@ class Pool:
         self.results = Results(clock)
         self._grants = grants
         self._live = live
-        self._app = app
+        self._opener = Opener(grants, app)
         self._roles = roles
         self._at_most = at_most
         self._clock = clock
@@ -114,7 +112,7 @@ class Pool:
         return json.dumps([self._wanted(live, config, role).key, may])
 
     def _wanted(self, live: LiveSession, config: ConnectionConfig, role: str | None) -> Wanted:
-        options = _options(live, config)
+        options = options_of(live, config)
         return Wanted(live, config, options, str(options.get("role", "") if role is None else role), derived=role is None)
 
     def _enter(self, live: LiveSession, config: ConnectionConfig, role: str | None, place: Place, before: Opened | None) -> Opened:
@@ -154,62 +152,15 @@ class Pool:
         login_id = wanted.live.login_id
         changes = self._changes.get(login_id)
         try:
-            opened = self._kept(wanted, self._connected(wanted))
+            connection = self._opener.connected(wanted)
         except ConnectionFailed as failed:
             self._failed[login_id, wanted.key] = failed, self._clock.monotonic()
             raise
+        opened = self._kept(wanted, Opened(connection, self._clock.monotonic(), derived=wanted.derived))
         if wanted.config.own_login and self._changes.get(login_id) != changes:
             self._forget(login_id, wanted.key, opened)  # it may have been opened with what the person has taken back meanwhile
             self._end(opened)
         return opened
-
-    def _connected(self, wanted: Wanted) -> Opened:
-        """Connect; with another token where the server does not take the first."""
-        opening = self._opening(wanted, None)
-        try:
-            return self._connect(wanted, opening)
-        except Stale as stale:
-            failed = stale.failed
-        if opening.login is not None:
-            self._grants.own.forget(wanted.live, wanted.config.name, opening.login)
-        try:
-            return self._connect(wanted, self._opening(wanted, opening.token))
-        except Stale as again:
-            failed = again.failed
-        except LoginRequired as needed:
-            if wanted.live.ended or needed.code == "login_needed":
-                raise
-        raise failed
-
-    def _connect(self, wanted: Wanted, opening: Opening) -> Opened:
-        kind = import_module(f"st_auth.connections.{opening.config.kind}")
-        return Opened(kind.connect(opening), self._clock.monotonic(), derived=wanted.derived)
-
-    def _opening(self, wanted: Wanted, refused: Secret[str] | None, given: OwnLogin | None = None) -> Opening:
-        """What a connection is opened with now: with a login that was `given` for it, else with what belongs to the person."""
-        card = wanted.live.stored.card
-        tag = json.dumps({"app": self._app, "user": card.subject, "login": card.login_id}, separators=(",", ":"))
-        token = self._token(wanted.live, wanted.config, refused)
-        renewed = partial(self._renewed, wanted)
-        login = given or self._own_login(wanted)
-        return Opening(wanted.config, wanted.options, wanted.role, token, card.subject, card.login_id, tag, renewed, login)
-
-    def _own_login(self, wanted: Wanted) -> OwnLogin | None:
-        config = wanted.config
-        return self._grants.own.get(wanted.live, config.name, _address(wanted)) if config.own_login else None
-
-    def _renewed(self, wanted: Wanted, refused: Secret[str] | None) -> Opening:
-        """The opening as it would be now: the token first, as renewing it may bring other claims."""
-        opening = self._opening(wanted, refused)
-        return replace(opening, options=_options(wanted.live, wanted.config))
-
-    def _token(self, live: LiveSession, config: ConnectionConfig, refused: Secret[str] | None) -> Secret[str] | None:
-        name = config.token_from
-        if name is None:
-            return None
-        if config.resource:
-            return self._grants.tokens_for(live, name, config.resource, exchange=config.exchange, refused=refused).access_token
-        return self._grants.tokens(live, name, refused=refused).access_token
 
     def _require_rested(self, wanted: Wanted) -> None:
         """Raise what failed within the last five seconds again: a page that reruns does not knock at the server each time."""
@@ -242,15 +193,9 @@ class Pool:
         Raises ConnectionFailed (`login_refused` where the server does not take them), or as `use`.
         """
         self.require_live(live)
-        wanted = self._wanted(live, config, None)
-        given = OwnLogin(config.name, _address(wanted), user, password)
-        try:
-            self._close(self._connect(wanted, self._opening(wanted, None, given)))
-        except Stale as stale:
-            refused = stale.failed
-        else:
-            return given
-        raise refused
+        login, connection = self._opener.verified(self._wanted(live, config, None), user, password)
+        _quietly(connection.close)
+        return login
 
     def keep_login(self, live: LiveSession, login: OwnLogin) -> bool:
         """Keep a login, and close what one of before has opened; False if the session has ended meanwhile."""
@@ -363,15 +308,6 @@ class Pool:
 
 def _said_of(live: LiveSession) -> tuple[Mapping[str, Any], list[str]]:
     return json.loads(live.stored.claims_json), json.loads(live.stored.profile_json)["groups"]
-
-
-def _options(live: LiveSession, config: ConnectionConfig) -> dict[str, Any]:
-    return filled(config, json.loads(live.stored.claims_json))
-
-
-def _address(wanted: Wanted) -> str:
-    """What a person's own login is for: given for one server or database, it does not go to another that the section names later."""
-    return str(wanted.options.get("url", ""))
 
 
 def _quietly(call: Callable[[], None]) -> None:

@@ -269,17 +269,18 @@ def test_what_was_forgotten_at_another_replica_is_closed_here(ground, postgres):
 def test_what_is_opened_while_the_person_takes_their_login_back_is_not_used(ground, away):
     """The password is forgotten between its reading and the first session: that session is closed, and the person is asked."""
     ana = ground.log_in("ana")
-    connect, pool = ground.core.pool._connect, ground.core.pool
+    pool = ground.core.pool
+    connected = pool._opener.connected
     opened = []
 
-    def slow(wanted, opening):
-        opened.append(connect(wanted, opening))
+    def slow(wanted):
+        opened.append(connected(wanted))
         if len(opened) == 1:
             ground.core.grants.own.forget(ana, "it")
             pool._begin_anew(ana.login_id, "it") if away == "here" else pool.close_forgotten(ana.login_id, [])
         return opened[-1]
 
-    pool._connect = slow
+    pool._opener.connected = slow
     assert needs_login(ground, ana)
     assert len(opened) == 1
     assert ground.live() == 0

@@ -325,14 +325,14 @@ def test_a_database_that_never_answers_keeps_nobody_waiting_for_ever(build, sect
 
 
 def test_a_database_that_takes_longer_than_people_wait_is_told_and_what_comes_later_is_not_kept(house, ana):
-    connect, begun, go = house.core.pool._connect, Event(), Event()
+    verified, begun, go = house.core.pool._opener.verified, Event(), Event()
 
-    def slow(wanted, opening):
+    def slow(*given):
         begun.set()
         go.wait(20)
-        return connect(wanted, opening)
+        return verified(*given)
 
-    house.core.pool._connect, house.gate._routes._connect._patience = slow, 0.05
+    house.core.pool._opener.verified, house.gate._routes._connect._patience = slow, 0.05
 
     answer = give(ana, link(house))
     assert begun.is_set()
