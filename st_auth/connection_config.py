@@ -15,6 +15,7 @@ from st_auth.oauth.urls import is_loopback, is_secure
 __all__ = ["KINDS", "ConnectionConfig", "Kind", "connections_of"]
 
 Rules = Literal["engine", "file"]
+Token = Literal["access", "id"]
 
 _PREFIX: Final = "st_auth."
 _OURS: Final = ("type", "token_from", "resource", "exchange", "rules", "default")
@@ -32,6 +33,10 @@ _ELSEWHERE: Final = frozenset({"host", "hostaddr", "service"})  # what a query m
 _SQL_URL: Final = re.compile(  # as SQLAlchemy reads it
     r"(?P<scheme>[\w+]+)://(?:[^:/]*(?::(?P<password>[^@]*))?@)?(?P<host>[^/?]*)(?:/[^?]*)?(?:\?(?P<query>.*))?", re.DOTALL
 )
+_FILES: Final = re.compile(r"(?P<scheme>s3|gs)://(?P<bucket>[a-z0-9][a-z0-9._-]+)(?P<prefix>(?:/(?!\.+(?:/|$))[^/\\%?#*\[\]\s]+)*)/?")
+_ACCESS: Final = "access"
+_S3_ALONE: Final = ("role_arn", "region")
+_GS_ALONE: Final = ("workload_identity", "service_account")
 _IDENTITIES: Final = frozenset({"role", "session_authorization"})
 
 Fault = tuple[str, str, str]  # the key, what is wrong with it, how to mend it
@@ -54,6 +59,7 @@ class Kind:
     needs_token: bool = False
     has_rules: bool = True
     judge: Callable[[Mapping[str, Any]], Iterable[Fault]] = lambda _: ()
+    token: Callable[[Mapping[str, Any]], Token] = lambda _: "access"
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,7 +67,8 @@ class ConnectionConfig:
     """One connection as the app's author configured it.
 
     `token_from` names the provider whose token of the person opens it; None where the app's own login does, or nobody's. `rules` says
-    who decides about rows: the engine behind the connection, or the app's rule file. Texts in `options` may hold `{claim}`.
+    who decides about rows: the engine behind the connection, or the app's rule file. `token` says which of the person's tokens opens it.
+    Texts in `options` may hold `{claim}`.
     """
 
     name: str
@@ -72,6 +79,7 @@ class ConnectionConfig:
     exchange: bool = False
     rules: Rules = "engine"
     is_default: bool = False
+    token: Token = "access"  # noqa: S105 - which token, and no secret
 
 
 def _judge_http(section: Mapping[str, Any]) -> Iterator[Fault]:
@@ -117,6 +125,48 @@ def _judge_sql(section: Mapping[str, Any]) -> Iterator[Fault]:
             yield f"set.{name}", "would change who acts", "write as_role = …"
 
 
+def _judge_files(section: Mapping[str, Any]) -> Iterator[Fault]:
+    found = _FILES.fullmatch(str(section.get("url", "")))
+    if found is None:
+        what = "must be a bucket and what its keys begin with; a {claim} may stand after the bucket"
+        yield "url", what, 'write one such as "s3://acme-lake/{preferred_username}" or "gs://acme-lake/reports"'
+        return
+    is_s3 = found["scheme"] == "s3"
+    if not _is_installed(driver := "s3fs" if is_s3 else "gcsfs"):
+        yield "url", f"needs the package {driver}, which is not installed", 'pip install "st-auth[files]"'
+    if is_s3 and not str(section.get("role_arn", "")).startswith("arn:"):
+        yield "role_arn", "must be the role that the person takes", 'write one such as "arn:aws:iam::123456789012:role/Analyst"'
+    for key in _GS_ALONE if is_s3 else _S3_ALONE:
+        if key in section:
+            yield key, f"means nothing to {found['scheme']}://", "leave it out"
+    for key in ("endpoint", "sts_endpoint"):
+        url = section.get(key, "https://x.example")
+        if not isinstance(url, str) or not is_secure(url) or set("?#{}%@") & set(url) or urlsplit(url).path not in ("", "/"):
+            yield key, "must be an https address (http to this machine alone) without a path", 'write one such as "https://s3.acme.com"'
+    if not is_s3 and "sts_endpoint" in section and "workload_identity" not in section:
+        yield "sts_endpoint", "needs workload_identity", "write that too, or leave it out"
+    if "service_account" in section and "workload_identity" not in section:
+        yield "service_account", "needs workload_identity", "write that too, or leave it out"
+    yield from _judge_files_token(section)
+
+
+def _judge_files_token(section: Mapping[str, Any]) -> Iterator[Fault]:
+    token = section.get("token", "id")
+    if token not in ("id", "access"):
+        yield "token", 'is neither "id" nor "access"', 'write "id" (the ID token, as IAM wants it) or "access"'
+    if _files_token(section) == "id" and section.get("resource"):
+        yield "resource", "means nothing to an ID token", 'leave it out, or write token = "access"'
+    if section.get("token") == "id" and _files_token(section) == "access":
+        yield "token", "must be the access token, which the storage asks for", "leave it out, or write workload_identity"
+
+
+def _files_token(section: Mapping[str, Any]) -> Token:
+    """IAM takes ID tokens; the storage of Google itself takes access tokens only."""
+    token = section.get("token")
+    is_for_iam = str(section.get("url", "")).startswith("s3:") or "workload_identity" in section
+    return "id" if is_for_iam and token != _ACCESS else _ACCESS
+
+
 KINDS: Final[Mapping[str, Kind]] = {
     "SnowflakeConnection": Kind(
         "snowflake",
@@ -152,6 +202,17 @@ KINDS: Final[Mapping[str, Kind]] = {
     ),
     "SQLConnection": Kind(
         "sql", {"url": str, "set": dict, "as_role": str}, ("url",), "sqlalchemy", "sql", credentials=("password",), judge=_judge_sql
+    ),
+    "FilesConnection": Kind(
+        "files",
+        dict.fromkeys(("url", "endpoint", "sts_endpoint", "token", *_S3_ALONE, *_GS_ALONE), str),
+        ("url",),
+        "fsspec",
+        "files",
+        needs_token=True,
+        has_rules=False,
+        judge=_judge_files,
+        token=_files_token,
     ),
 }
 
@@ -204,6 +265,7 @@ class _Section:
             exchange=self._flag("exchange", needs="resource"),
             rules=self._rules(kind, token_from),
             is_default=self._flag("default"),
+            token=kind.token(self._section),
         )
 
     def _judge_name(self) -> None:

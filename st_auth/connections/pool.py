@@ -185,9 +185,20 @@ class Pool:
         name = config.token_from
         if name is None:
             return None
+        if config.token == "id":  # noqa: S105 - which token, and no secret
+            return self._id_token(live, config, refused)
         if config.resource:
             return self._grants.tokens_for(live, name, config.resource, exchange=config.exchange, refused=refused).access_token
         return self._grants.tokens(live, name, refused=refused).access_token
+
+    def _id_token(self, live: LiveSession, config: ConnectionConfig, refused: Secret[str] | None) -> Secret[str]:
+        """An ID token that has not expired, and is not the one that was refused. Raises ConnectionFailed where there is none."""
+        token = self._grants.id_token(live, config.token_from, refused=refused)
+        if token is None:
+            message = f"The connection “{config.name}” failed: your login's ID token has expired, and there is no newer one."
+            hint = "Log in again. Your provider must give a new ID token with each refresh, if connections are to outlast one."
+            raise ConnectionFailed(message, code="token_not_accepted", hint=hint)
+        return token
 
     def _require_rested(self, wanted: Wanted) -> None:
         """Raise what failed within the last five seconds again: a page that reruns does not knock at the server each time."""
