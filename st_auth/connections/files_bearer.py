@@ -33,8 +33,13 @@ class Bearer:
         self._federation = "workload_identity" in opening.options
         self._token: Secret[str] | None = None
         self._until = 0.0
-        self._in_vain = 0.0
+        self._in_vain: tuple[Secret[str] | None, float] = (None, 0.0)
         self._turn: asyncio.Lock | None = None
+
+    @property
+    def held(self) -> Secret[str] | None:
+        """The token of now."""
+        return self._token
 
     def begin(self) -> None:
         """Get the first token. Raises ConnectionFailed or Stale."""
@@ -45,13 +50,15 @@ class Bearer:
         self._turn = self._turn or asyncio.Lock()
         async with self._turn:
             is_refused = refused is not None and refused == self._token
-            if is_refused and time.monotonic() < self._in_vain:
+            if is_refused and refused == self._in_vain[0] and time.monotonic() < self._in_vain[1]:
                 return None
             if is_refused or time.monotonic() >= self._until:
                 await asyncio.to_thread(self._renew, self._token if is_refused else None)
-                if is_refused:
-                    self._in_vain = time.monotonic() + _AGAIN
             return None if refused is not None and self._token == refused else self._token
+
+    def in_vain(self, token: Secret[str] | None) -> None:
+        """The server did not take this one either, which was got in place of another: the provider is not asked for five seconds."""
+        self._in_vain = token, time.monotonic() + _AGAIN
 
     def _renew(self, refused: Secret[str] | None) -> None:
         """Get another token; with federation, the login's token is another one only where this one is not taken."""

@@ -1,6 +1,7 @@
 """Google Cloud Storage with the person's own token, put in at each request. Nothing of the machine's own is ever used."""
 
 import asyncio
+import io
 from collections.abc import Mapping
 from datetime import datetime
 from typing import Any, Final
@@ -83,6 +84,7 @@ class PersonalGCS(Personal, GCSFileSystem):  # type: ignore[misc]  # gcsfs ships
             if token is not None:
                 status, answered, content = await self._sent(method, url, token, asked)
         if status == 401:
+            self.bearer.in_vain(token or self.bearer.held)
             raise Refused
         if status == 412:
             raise Changed
@@ -108,7 +110,8 @@ class PersonalGCS(Personal, GCSFileSystem):  # type: ignore[misc]  # gcsfs ships
     async def _answered(self, method: str, url: str, token: Any, asked: dict[str, Any]) -> tuple[int, Any, bytes]:
         session = await self._set_session()
         headers = {**asked["headers"], "Authorization": f"Bearer {token.reveal() if token else ''}"}
-        async with session.request(method, url, **{**asked, "headers": headers}, allow_redirects=False) as answer:
+        data = io.BytesIO(asked["data"]) if isinstance(asked["data"], bytes) else asked["data"]  # as aiohttp wants large ones
+        async with session.request(method, url, **{**asked, "headers": headers, "data": data}, allow_redirects=False) as answer:
             return answer.status, answer.headers, await answer.read()
 
     def __repr__(self) -> str:

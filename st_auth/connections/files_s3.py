@@ -3,6 +3,7 @@
 import asyncio
 import logging
 from collections.abc import Mapping
+from datetime import UTC
 from typing import Any, Final
 
 from s3fs import S3FileSystem
@@ -166,7 +167,7 @@ class S3Store:
 
 
 def _entry(key: str, size: int, found: Mapping[str, Any]) -> Entry:
-    return Entry(key, size, found.get("LastModified"), found.get("ETag", ""))
+    return Entry(key, size, found["LastModified"].astimezone(UTC), found.get("ETag", ""))
 
 
 def _only(is_new: bool) -> dict[str, str]:
