@@ -225,6 +225,9 @@ def test_streamlits_private_names_are_touched_in_one_room_only():
         ("cryptography", {"keyring", "vault", "testing"}),
         ("sqlglot", {"access"}),
         ("snowflake", {"connections"}),
+        ("fsspec", {"connections"}),
+        ("s3fs", {"connections"}),
+        ("gcsfs", {"connections"}),
     ],
 )
 def test_a_driver_is_imported_in_its_room_only(driver: str, rooms: set[str]):

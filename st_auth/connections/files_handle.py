@@ -53,7 +53,7 @@ class FilesHandle(Handle):
         return dict(self._files().info(path))
 
     def glob(self, pattern: str) -> list[str]:
-        """Return the paths that fit a pattern: `*`, `**`, `?`, `[…]`, `{…}`."""
+        """Return the paths that fit a pattern: `*`, `**`, `?`, `[…]`."""
         paths: list[str] = self._files().glob(pattern)
         return paths
 
