@@ -12,7 +12,7 @@ from google.auth.identity_pool import Credentials, SubjectTokenSupplier
 from google.auth.transport.requests import Request
 
 from st_auth.connections.opening import Opening, Stale, failure, reason
-from st_auth.errors import ConnectionFailed
+from st_auth.errors import ConnectionFailed, LoginRequired
 from st_auth.secret import Secret
 
 __all__ = ["Bearer"]
@@ -63,18 +63,26 @@ class Bearer:
     def _renew(self, refused: Secret[str] | None) -> None:
         """Get another token; with federation, the login's token is another one only where this one is not taken."""
         opening = self._opening.renewed(None if self._federation else refused)
+        failed = self._tried(opening)
+        if failed is not None and (another := self._another(opening)) is not None:
+            failed = self._tried(another)
+        if failed is not None:
+            raise failed
+
+    def _tried(self, opening: Opening) -> ConnectionFailed | None:
+        """Take the token that an opening is worth; return what to say where the login's own is not taken."""
         try:
             self._take(opening)
-        except Stale:
-            try:
-                self._take(self._opening.renewed(opening.token))
-            except Stale as stale:
-                failed = stale.failed
-            else:
-                return
-        else:
-            return
-        raise failed
+        except Stale as stale:
+            return stale.failed
+        return None
+
+    def _another(self, opening: Opening) -> Opening | None:
+        """The opening with another token, if there is one; the handle asks whether the login is over."""
+        try:
+            return self._opening.renewed(opening.token)
+        except (LoginRequired, ConnectionFailed):
+            return None
 
     def _take(self, opening: Opening) -> None:
         if self._federation:

@@ -3,6 +3,7 @@
 import io
 import os
 from collections.abc import Callable
+from contextlib import suppress
 from typing import Any, Final
 
 from fsspec.spec import AbstractBufferedFile
@@ -155,9 +156,8 @@ class PersonalText(Personal, io.TextIOWrapper):
         self.close()
 
     def _discard(self) -> None:
-        discard = getattr(self.buffer, "discard", None)
-        if discard is not None:
-            discard()
+        with suppress(ValueError):  # somebody has detached it
+            getattr(self.buffer, "discard", bool)()
 
     def __del__(self) -> None:
         self._discard()

@@ -17,7 +17,7 @@ from botocore.configprovider import BOTOCORE_DEFAUT_SESSION_VARIABLES, ConfigVal
 from botocore.loaders import Loader
 
 from st_auth.connections.opening import Opening, Stale, failure, reason
-from st_auth.errors import ConnectionFailed, PermissionDenied
+from st_auth.errors import ConnectionFailed, LoginRequired, PermissionDenied
 
 __all__ = ["Keys", "code_of", "settings_of"]
 
@@ -66,12 +66,7 @@ class Keys(AioRefreshableCredentials):  # type: ignore[misc]  # aiobotocore ship
         if self._failed is not None and time.monotonic() < self._failed[1]:
             raise self._failed[0].with_traceback(None)
         try:
-            opening = await asyncio.to_thread(self._opening.renewed, None)
-            try:
-                return await self._assumed(opening)
-            except Stale:
-                opening = await asyncio.to_thread(self._opening.renewed, opening.token)
-            return await self._assumed(opening)
+            return await self._fresh(await asyncio.to_thread(self._opening.renewed, None))
         except Stale as stale:
             failed = stale.failed
         except ConnectionFailed as error:
@@ -79,25 +74,43 @@ class Keys(AioRefreshableCredentials):  # type: ignore[misc]  # aiobotocore ship
         self._failed = failed, time.monotonic() + _COOL_DOWN
         raise failed
 
+    async def _fresh(self, opening: Opening) -> dict[str, Any]:
+        """Ask STS for keys, with another token where there is one and it does not take the first."""
+        try:
+            return await self._assumed(opening)
+        except Stale as stale:
+            refused = stale
+        try:
+            another = await asyncio.to_thread(self._opening.renewed, opening.token)
+        except (LoginRequired, ConnectionFailed):  # the handle asks whether the login is over; if not, the refusal is the answer
+            another = None
+        if another is None:
+            raise refused
+        return await self._assumed(another)
+
     async def _assumed(self, opening: Opening) -> dict[str, Any]:
-        """Ask STS for keys."""
+        """Ask STS for keys. Raises Stale or ConnectionFailed, without frames that hold the token."""
+        role = _role_of(opening)
+        try:
+            return await self._answer(opening, role)
+        except Exception as error:  # noqa: BLE001  # botocore's and aiohttp's, which have no tree in common
+            failed = _refused(opening, error)
+        raise failed
+
+    async def _answer(self, opening: Opening, role: str) -> dict[str, Any]:
         settings, region = settings_of(opening, "sts_endpoint")
         asked = {
-            "RoleArn": _role_of(opening),
+            "RoleArn": role,
             "RoleSessionName": re.sub(r"[^A-Za-z0-9_=,.@-]", "-", opening.subject)[:64].ljust(2, "-"),
             "WebIdentityToken": opening.token.reveal() if opening.token else "",
         }
         config = AioConfig(**settings, signature_version=UNSIGNED)
         endpoint = opening.options.get("sts_endpoint") or opening.options.get("endpoint")
-        try:
-            async with self._session.create_client("sts", region_name=region, endpoint_url=endpoint, config=config) as sts:
-                answer = await sts.assume_role_with_web_identity(**asked)
-            found = answer["Credentials"]
-            keys = {"access_key": found["AccessKeyId"], "secret_key": found["SecretAccessKey"], "token": found["SessionToken"]}
-            return {**keys, "expiry_time": found["Expiration"].isoformat()}
-        except Exception as error:  # noqa: BLE001  # botocore's and aiohttp's, which have no tree in common
-            failed = _refused(opening, error)
-        raise failed
+        async with self._session.create_client("sts", region_name=region, endpoint_url=endpoint, config=config) as sts:
+            answer = await sts.assume_role_with_web_identity(**asked)
+        found = answer["Credentials"]
+        keys = {"access_key": found["AccessKeyId"], "secret_key": found["SecretAccessKey"], "token": found["SessionToken"]}
+        return {**keys, "expiry_time": found["Expiration"].isoformat()}
 
     def __repr__(self) -> str:
         return "Keys(***)"

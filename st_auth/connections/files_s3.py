@@ -6,6 +6,8 @@ from collections.abc import Mapping
 from datetime import UTC
 from typing import Any, Final
 
+import aiohttp
+from botocore.exceptions import BotoCoreError
 from s3fs import S3FileSystem
 
 from st_auth.connections.files_keys import Keys, code_of, settings_of
@@ -121,9 +123,15 @@ class S3Store:
         """Return bytes; of none at all where they begin after the end."""
         ranged = {} if start is None and end is None else {"Range": f"bytes={start or 0}-{'' if end is None else end - 1}"}
         same = {"IfMatch": version} if version else {}
-        answer = await self.raw.ask("get_object", Bucket=self._bucket, Key=key, **ranged, **same)
-        async with answer["Body"] as body:
-            content: bytes = await body.read()
+        for is_last in (False, True):
+            answer = await self.raw.ask("get_object", Bucket=self._bucket, Key=key, **ranged, **same)
+            try:
+                async with answer["Body"] as body:
+                    content: bytes = await body.read()
+                break
+            except (aiohttp.ClientError, BotoCoreError, TimeoutError):  # it broke off on its way
+                if is_last:
+                    raise
         return content
 
     async def write(self, key: str, content: bytes, *, is_new: bool) -> None:

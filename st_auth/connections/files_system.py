@@ -152,6 +152,12 @@ class PersonalFiles(Personal, AbstractFileSystem):  # type: ignore[misc]  # fssp
         """Return when a file was written."""
         return self.info(path)["mtime"]
 
+    def start_transaction(self) -> NoReturn:
+        """Refuse: each file is there when it is closed."""
+        raise NotImplementedError("There is no transaction over several files here: each is there when it is closed.")
+
+    transaction = property(start_transaction)
+
     def sign(self, path: str, expiration: int = 100, **_: Any) -> NoReturn:
         """Refuse: whoever has such an address may read after the login has ended."""
         raise NotImplementedError("There are no signed addresses here: they would outlive the login.")
@@ -160,7 +166,7 @@ class PersonalFiles(Personal, AbstractFileSystem):  # type: ignore[misc]  # fssp
         """Refuse: it is one person's."""
         self.__reduce_ex__(2)
 
-    to_dict = to_json
+    to_dict = __dask_tokenize__ = to_json
 
     def _strip_protocol(self, path: Any) -> Any:
         """The path without `NAME://` and a slash at its end; of a list each."""

@@ -157,14 +157,22 @@ class Pool:
             return self._connect(wanted, opening)
         except Stale as stale:
             failed = stale.failed
+        another = self._another(wanted, opening.token)
+        if another is not None:
+            try:
+                return self._connect(wanted, another)
+            except Stale as again:
+                failed = again.failed
+        raise failed
+
+    def _another(self, wanted: Wanted, refused: Secret[str] | None) -> Opening | None:
+        """The opening with another token than the one that was refused, if there is one."""
         try:
-            return self._connect(wanted, self._opening(wanted, opening.token))
-        except Stale as again:
-            failed = again.failed
-        except LoginRequired:
+            return self._opening(wanted, refused)
+        except (LoginRequired, ConnectionFailed):
             if wanted.live.ended:
                 raise
-        raise failed
+            return None
 
     def _connect(self, wanted: Wanted, opening: Opening) -> Opened:
         kind = import_module(f"st_auth.connections.{opening.config.kind}")

@@ -313,12 +313,37 @@ def test_a32_an_open_file_ends_with_the_login(ground, ana, lake):
 
 
 @both
+def test_a32_what_is_on_its_way_when_the_login_ends_is_stopped_at_once(ground, ana, lake):
+    assert lake.read_bytes("me") == b"ana"
+    begun, go_on = threading.Event(), threading.Event()
+
+    def wait(asked):
+        begun.set()
+        go_on.wait(20)
+
+    def read():
+        with ground.runs.of(ana.login_id):
+            return lake.read_bytes("me")
+
+    ground.gateway.wait_before = wait
+    with ThreadPoolExecutor(1) as threads:
+        reading = threads.submit(read)
+        assert begun.wait(20)
+        ground.log_out(ana)
+        with pytest.raises(LoginRequired):
+            reading.result(10)
+        go_on.set()
+
+
+@both
 def test_a16_neither_can_be_hashed_copied_pickled_or_written_down(lake):
     for held in (lake.filesystem, lake.open("me"), lake.open("me", "r"), lake.raw):
         for act in (hash, copy.copy, copy.deepcopy, pickle.dumps):
             with pytest.raises(TypeError):
                 act(held)
-    for act in (lake.filesystem.to_json, lake.filesystem.to_dict):
+    with pytest.raises(NotImplementedError, match="transaction"):
+        lake.filesystem.transaction  # noqa: B018 - to look at it is to begin one
+    for act in (lake.filesystem.to_json, lake.filesystem.to_dict, lake.filesystem.__dask_tokenize__):
         with pytest.raises(TypeError, match="shown to everybody"):
             act()
     with pytest.raises(NotImplementedError, match="outlive"):
@@ -664,7 +689,10 @@ def test_f4_no_token_no_key_and_no_signature_is_in_any_log_repr_or_traceback(bui
         ground.gateway.refused_with = "ExpiredToken"
         ground.gateway.no_roles = "InvalidIdentityToken"
         ground.end_at_server("ana")
-        for act in (lambda: lake.read_bytes("me"), lambda: raw.cat_file("lake/ana/me"), lambda: raw.ls("lake/bob")):
+        lake.filesystem.invalidate_cache()
+        acts = [lambda: lake.read_bytes("me"), lambda: raw.cat_file("lake/ana/me"), lambda: raw.ls("lake/bob")]
+        acts += [lambda: lake.close() or lake.read_bytes("me"), lambda: lake.read_bytes("me")]
+        for act in acts:
             with pytest.raises(Exception) as caught:
                 act()
             texts += [repr(one) for one in _chain(caught.value)]
@@ -683,6 +711,7 @@ def _secrets(ground, live):
         header = asked.headers.get("authorization", "")
         found |= {f"signature {number}": header.rpartition("Signature=")[2]} if "Signature=" in header else {}
         found |= {f"bearer {number}": header.removeprefix("Bearer ")} if header.startswith("Bearer ") else {}
+        found |= {f"upload {number}": asked.query["upload_id"]} if "upload_id" in asked.query else {}
         found |= {f"session {number}": asked.headers["x-amz-security-token"]} if "x-amz-security-token" in asked.headers else {}
     return found
 

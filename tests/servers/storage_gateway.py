@@ -50,6 +50,7 @@ class Gateway:
         self._inner = port
         self._threads = threading.local()
         self.asked: list[Asked] = []
+        self.wait_before = lambda _: None
         self.counts = Counter()
 
     def __enter__(self):
@@ -77,6 +78,7 @@ class Gateway:
     def answer(self, asked):
         self.asked.append(asked)
         self.counts[asked.method] += 1
+        self.wait_before(asked)
         return self.judge(asked) or self.changed(asked, self._passed_on(asked))
 
     def forget(self):
