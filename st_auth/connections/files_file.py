@@ -69,11 +69,8 @@ class PersonalFile(Personal, AbstractBufferedFile):  # type: ignore[misc]  # fss
             raise io.UnsupportedOperation("This file is open for reading.")
         count: int = self.buffer.write(data)
         self.loc += count
-        while self.buffer.tell() > PART:
-            content = self.buffer.getvalue()
-            self._send(content[:PART])
-            self.buffer = io.BytesIO()
-            self.buffer.write(content[PART:])
+        if self.buffer.tell() > PART:
+            self._send_pieces(memoryview(self.buffer.getvalue()))
         return count
 
     def flush(self, *_: Any, **__: Any) -> None:
@@ -113,6 +110,19 @@ class PersonalFile(Personal, AbstractBufferedFile):  # type: ignore[misc]  # fss
         if self.closed:
             raise ValueError("I/O operation on closed file.")
         self._do(lambda _: None)
+
+    def _send_pieces(self, content: memoryview) -> None:
+        """Send what makes whole pieces and keep the rest. Where that fails, nothing comes of the file, whatever is done with it then."""
+        sent = 0
+        try:
+            while len(content) - sent > PART:
+                self._send(bytes(content[sent : sent + PART]))
+                sent += PART
+        except BaseException:
+            self.discard()
+            raise
+        self.buffer = io.BytesIO()
+        self.buffer.write(content[sent:])
 
     def _send(self, content: bytes) -> None:
         def send(files: Any) -> None:

@@ -203,7 +203,7 @@ class Pool:
         """An ID token that has not expired, and is not the one that was refused. Raises ConnectionFailed where there is none."""
         token = self._grants.id_token(live, config.token_from, refused=refused)
         if token is None:
-            message = f"The connection “{config.name}” failed: your login's ID token has expired, and there is no newer one."
+            message = f"The connection “{config.name}” failed: your login has no ID token that is still valid, and a refresh brings none."
             hint = "Log in again. Your provider must give a new ID token with each refresh, if connections are to outlast one."
             raise ConnectionFailed(message, code="token_not_accepted", hint=hint)
         return token

@@ -431,6 +431,20 @@ def test_a_login_that_ends_while_a_file_is_written_leaves_nothing(lake, ground, 
     assert unfinished(ground) == 0
 
 
+def test_a_piece_that_is_refused_leaves_nothing_whatever_is_done_with_the_file_then(lake, ground, build):
+    file = lake.open("half/refused", "wb")
+    file.write(b"x" * 9_000_000)
+    ground.end_at_server("ana")
+    ground.gateway.no_roles = "AccessDenied"
+    assert failed(file.write, b"y" * 9_000_000).code == "role_not_granted"
+    ground.gateway.no_roles = ""
+
+    with pytest.raises(ValueError, match="closed"):
+        file.write(b"z")
+    file.close()
+    assert build.server.get("ana/half/refused") is None
+
+
 @both
 @pytest.mark.parametrize("mode", ["wb", "w"])
 def test_a_file_that_is_forgotten_leaves_nothing(lake, ground, build, mode):
@@ -553,7 +567,7 @@ def test_a_provider_that_renews_no_id_token_is_told_as_what_it_is(build, lakes):
     with ground.runs.of(live.login_id):
         error = failed(lambda: ground.handle(live).read_bytes("me"))
     assert error.code == "token_not_accepted"
-    assert "ID token has expired" in str(error)
+    assert "no ID token that is still valid" in str(error)
     assert ground.gateway.assumed == 0
 
 
@@ -673,7 +687,7 @@ def test_a_claim_with_signs_of_its_own_is_the_folder_that_the_store_knows(build,
 
 
 @both
-def test_f4_no_token_no_key_and_no_signature_is_in_any_log_repr_or_traceback(build, lakes, kind, caplog):
+def test_no_token_no_key_and_no_signature_is_in_any_log_repr_or_traceback(build, lakes, kind, caplog):
     caplog.set_level(logging.DEBUG)
     ground = build()
     live = ground.log_in("ana")
