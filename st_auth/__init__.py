@@ -8,13 +8,14 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from st_auth import errors
-    from st_auth.app.doors import DuckDBConnection, HTTPConnection, SnowflakeConnection, SQLConnection
+    from st_auth.app.doors import DuckDBConnection, FilesConnection, HTTPConnection, SnowflakeConnection, SQLConnection
     from st_auth.app.gate import current_user, link, login, logout, require_login
     from st_auth.user import User
     from st_auth.web.middleware import Middleware
 
 __all__ = [
     "DuckDBConnection",
+    "FilesConnection",
     "HTTPConnection",
     "Middleware",
     "SQLConnection",
@@ -30,6 +31,7 @@ __all__ = [
 
 _WHERE = {
     "DuckDBConnection": "st_auth.app.doors",
+    "FilesConnection": "st_auth.app.doors",
     "HTTPConnection": "st_auth.app.doors",
     "SQLConnection": "st_auth.app.doors",
     "SnowflakeConnection": "st_auth.app.doors",

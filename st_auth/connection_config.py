@@ -1,16 +1,15 @@
-"""[connections.*] of secrets.toml: which of them are ours, whose credentials open them, and what each kind may be told."""
+"""[connections.*] of secrets.toml: which of them are ours, and whose credentials open them."""
 
 import difflib
 import re
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from importlib.util import find_spec
 from types import MappingProxyType
 from typing import Any, Final, Literal
-from urllib.parse import parse_qs, urlsplit
 
 from st_auth.config_reader import Reader
-from st_auth.oauth.urls import is_loopback, is_secure
+from st_auth.connection_kinds import KINDS, Kind, Token, is_installed
+from st_auth.oauth.urls import is_loopback
 
 __all__ = ["KINDS", "ConnectionConfig", "Kind", "connections_of"]
 
@@ -18,46 +17,8 @@ Rules = Literal["engine", "file"]
 
 _PREFIX: Final = "st_auth."
 _OURS: Final = ("type", "token_from", "login", "resource", "exchange", "rules", "default")
-_CREDENTIALS: Final = ("password", "private_key_file", "private_key_file_pwd", "token")
 _TYPES: Final = {str: "text in quotes", int: "a whole number", bool: "true or false", dict: "a table"}
 _NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
-_BASE_PATH: Final = re.compile(r"(?:/(?!\.+(?:[/;]|$))[A-Za-z0-9._~!$&'()*+,;=:@-]+)*/?")
-_HEADER: Final = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
-_NOT_HEADERS: Final = frozenset(
-    ("authorization", "proxy-authorization", "cookie", "host", "content-length", "transfer-encoding", "connection", "upgrade")
-)
-_POSTGRES: Final = "postgresql+psycopg"
-_PLAIN_TEXT: Final = frozenset({"disable", "allow", "prefer"})
-_ELSEWHERE: Final = frozenset({"host", "hostaddr", "service"})  # what a query may say in place of the address
-_SQL_URL: Final = re.compile(  # as SQLAlchemy reads it
-    r"(?P<scheme>[\w+]+)://(?:(?P<user>[^:/]*)(?::(?P<password>[^@]*))?@)?(?P<host>[^/?]*)(?:/[^?]*)?(?:\?(?P<query>.*))?", re.DOTALL
-)
-_LOGINS: Final = frozenset({"user", "passfile", "odbc_connect"})  # what a query may say in place of the login
-_FILES: Final = ("sqlite", "duckdb")
-_IDENTITIES: Final = frozenset({"role", "session_authorization"})
-
-Fault = tuple[str, str, str]  # the key, what is wrong with it, how to mend it
-
-
-@dataclass(frozen=True, slots=True)
-class Kind:
-    """What one kind of connection may be told: its keys with their types, those it needs, and those that hold an app's own credentials.
-
-    `driver` is the module that it imports, `extra` what pip installs it with. `judge` finds what else is wrong with a section. With
-    `needs_token` only a person's own token opens it; with `own_login` each person may log in to it with their own name and password, at the
-    address that its key `url` holds; `has_rules` says whether `rules` means anything to it.
-    """
-
-    name: str
-    keys: Mapping[str, type]
-    needs: tuple[str, ...]
-    driver: str
-    extra: str
-    credentials: tuple[str, ...] = ()
-    needs_token: bool = False
-    own_login: bool = False
-    has_rules: bool = True
-    judge: Callable[[Mapping[str, Any]], Iterable[Fault]] = lambda _: ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,7 +27,8 @@ class ConnectionConfig:
 
     `token_from` names the provider whose token of the person opens it; None where the app's own login does, or nobody's. With
     `own_login` the person's own name and password do, which they are asked for once in each login of theirs. `rules` says who decides
-    about rows: the engine behind the connection, or the app's rule file. Texts in `options` may hold `{claim}`.
+    about rows: the engine behind the connection, or the app's rule file. `token` says which of the person's tokens opens it. Texts in
+    `options` may hold `{claim}`.
     """
 
     name: str
@@ -78,116 +40,12 @@ class ConnectionConfig:
     rules: Rules = "engine"
     is_default: bool = False
     own_login: bool = False
+    token: Token = "access"  # noqa: S105 - which token, and no secret
 
     @property
     def server(self) -> str:
         """Which server its `url` leads to, for people to read; `""` where that is nothing to show."""
         return str(self.options.get("url", "")).partition("://")[2].partition("/")[0].partition("?")[0].rpartition("@")[2]
-
-
-def _judge_http(section: Mapping[str, Any]) -> Iterator[Fault]:
-    url, timeout, headers = section.get("url"), section.get("timeout", 1), section.get("headers", {})
-    if isinstance(url, str) and url and not _is_base(url):
-        what = "must be an https address (http to this machine alone) without user, query, fragment, { or %"
-        yield "url", what, 'write one such as "https://api.acme.com/v1/"'
-    if isinstance(timeout, int) and timeout <= 0:
-        yield "timeout", "must be above zero", "write seconds, such as 30"
-    for name, value in headers.items() if isinstance(headers, Mapping) else ():
-        if not _HEADER.fullmatch(name) or name.lower() in _NOT_HEADERS:
-            yield f"headers.{name}", "is no header to be set here", "leave it out; the token and the host are set for each request"
-        elif not isinstance(value, str) or not value.isprintable() or value != value.strip():
-            yield f"headers.{name}", "must be text in quotes, on one line", "write text in quotes"
-
-
-def _is_base(url: str) -> bool:
-    """Whether requests can be sent below `url`: it is what it seems, and nothing in its path can be read in two ways."""
-    return is_secure(url) and not set("?{}%") & set(url) and bool(_BASE_PATH.fullmatch(urlsplit(url).path))
-
-
-def _judge_sql(section: Mapping[str, Any]) -> Iterator[Fault]:
-    parts = _SQL_URL.fullmatch(str(section.get("url", "")))
-    if parts is None:
-        yield "url", "is no address as SQLAlchemy has them", 'write one such as "postgresql+psycopg://app@db.acme.com/sales"'
-        return
-    scheme, host, query = parts["scheme"], parts["host"], parse_qs(parts["query"] or "", keep_blank_values=True)
-    if parts["password"] is not None or "password" in query:
-        yield "url", "has a password in it", "write password = \"…\" for the app's own, or token_from for the person's"
-    if "{" in f"{host}{parts['query']}":
-        what = "lets a claim decide where to go or how"
-        yield "url", what, "a {claim} may stand in the names of the user and of the database"
-    is_here = is_loopback(re.sub(r":\d*$", "", host).strip("[]")) and not _ELSEWHERE & query.keys()
-    in_plain_text = _PLAIN_TEXT & {*query.get("sslmode", ())} and not is_here
-    if section.get("token_from") and in_plain_text:
-        yield "url", "would send the token in plain text", "leave sslmode out: the server must then show a certificate"
-    if "login" in section:
-        yield from _judge_own_login(scheme, has_user=parts["user"] is not None or bool(_LOGINS & query.keys()))
-        if in_plain_text:
-            yield "url", "would send the password in plain text", "leave sslmode out: the server must then show a certificate"
-    yield from _judge_identity(scheme, section)
-
-
-def _judge_own_login(scheme: str, *, has_user: bool) -> Iterator[Fault]:
-    if has_user:
-        yield "url", "has a user in it beside login", "leave it out: each person says who they are there"
-    if scheme.startswith(_FILES):
-        yield "login", "means nothing to a file, which asks nobody for a password", "leave it out"
-
-
-def _judge_identity(scheme: str, section: Mapping[str, Any]) -> Iterator[Fault]:
-    if scheme != _POSTGRES and (used := [key for key in ("set", "as_role") if section.get(key)]):
-        yield used[0], "means something to PostgreSQL alone", f'begin the url with "{_POSTGRES}://", or leave it out'
-    settings = section.get("set", {})
-    for name, value in settings.items() if isinstance(settings, Mapping) else ():
-        if not isinstance(value, str):
-            yield f"set.{name}", "must be text in quotes", "write text in quotes"
-        if name.lower() in _IDENTITIES:
-            yield f"set.{name}", "would change who acts", "write as_role = …"
-
-
-KINDS: Final[Mapping[str, Kind]] = {
-    "SnowflakeConnection": Kind(
-        "snowflake",
-        {
-            "account": str,
-            "host": str,
-            "port": int,
-            "protocol": str,
-            "user": str,
-            "role": str,
-            "warehouse": str,
-            "database": str,
-            "schema": str,
-            "session_parameters": dict,
-            "login_timeout": int,
-            "query_timeout": int,
-        },
-        ("account",),
-        "snowflake.connector",
-        "snowflake",
-        _CREDENTIALS,
-    ),
-    "DuckDBConnection": Kind("duckdb", {"path": str, "read_only": bool}, ("path",), "duckdb", "duckdb"),
-    "HTTPConnection": Kind(
-        "http",
-        {"url": str, "timeout": int, "headers": dict},
-        ("url",),
-        "httpx2",
-        "",
-        needs_token=True,
-        has_rules=False,
-        judge=_judge_http,
-    ),
-    "SQLConnection": Kind(
-        "sql",
-        {"url": str, "set": dict, "as_role": str},
-        ("url",),
-        "sqlalchemy",
-        "sql",
-        credentials=("password",),
-        own_login=True,
-        judge=_judge_sql,
-    ),
-}
 
 
 def connections_of(secrets: Mapping[str, Any], providers: Iterable[str], reader: Reader) -> dict[str, ConnectionConfig]:
@@ -240,6 +98,7 @@ class _Section:
             rules=self._rules(kind, is_persons=own_login or token_from is not None),
             is_default=self._flag("default"),
             own_login=own_login,
+            token=kind.token(self._section),
         )
 
     def _judge_name(self) -> None:
@@ -250,7 +109,7 @@ class _Section:
             self._reader.warnings.append(text)
 
     def _judge_driver(self, kind: Kind) -> None:
-        if not _is_installed(kind.driver):
+        if not is_installed(kind.driver):
             self._wrong("type", f"needs the package {kind.driver}, which is not installed", f'pip install "st-auth[{kind.extra}]"')
 
     def _judge_keys(self, kind: Kind) -> None:
@@ -329,14 +188,6 @@ class _Section:
 
     def _wrong(self, key: str, what: str, mend: str) -> None:
         self._reader.wrong(f"connections.{self._name}{'.' if key else ''}{key}", what, mend)
-
-
-def _is_installed(module: str) -> bool:
-    """Whether a module could be imported; looks for it without importing it."""
-    try:
-        return find_spec(module) is not None
-    except ModuleNotFoundError:  # of the package that it would be in
-        return False
 
 
 def _near(word: str, known: Iterable[str], prefix: str = "") -> str:

@@ -21,6 +21,7 @@ from st_auth.clock import SYSTEM, Clock
 from st_auth.config import Allow
 from st_auth.errors import LoginRefused, LoginRequired, ProviderError, StAuthError, Unavailable
 from st_auth.live import Live, LiveSession
+from st_auth.oauth.id_token import is_usable
 from st_auth.oauth.tokens import TokenSet
 from st_auth.own_logins import OwnLogins
 from st_auth.secret import Secret
@@ -79,6 +80,16 @@ class Grants:
             return held
         with self._turns.of(live.stored.record_key) as waited:
             return self._renewed(live, name, refused, "", None if waited else session)
+
+    def id_token(self, live: LiveSession, provider: str | None = None, *, refused: Secret[str] | None = None) -> Secret[str] | None:
+        """Return an ID token that has not expired, and is not the one that a resource has `refused`; None where a refresh brings none.
+
+        Asks the provider where it must, once however many ask. Raises like `tokens`.
+        """
+        tokens = self.tokens(live, provider)
+        if not is_usable(tokens.id_token, refused, self._clock.now()):
+            tokens = self.tokens(live, provider, refused=tokens.access_token)
+        return tokens.id_token if is_usable(tokens.id_token, refused, self._clock.now()) else None
 
     def tokens_for(
         self, live: LiveSession, provider: str | None, resource: str, *, exchange: bool, refused: Secret[str] | None = None

@@ -256,3 +256,56 @@ def test_the_server_that_people_are_shown_holds_no_user_path_or_query(url):
     shown = ConnectionConfig("erp", "sql", {"url": url}).server
     assert not set("@/?") & set(shown)
     assert shown in url
+
+
+LAKE = {"type": "st_auth.FilesConnection", "url": "s3://acme-lake/{sub}", "role_arn": "arn:aws:iam::1:role/{team}", "token_from": "okta"}
+BUCKET = {"type": "st_auth.FilesConnection", "url": "gs://acme-lake", "token_from": "okta"}
+POOL = {**BUCKET, "workload_identity": "//iam.googleapis.com/projects/1/locations/global/workloadIdentityPools/p/providers/o"}
+
+
+def test_files_are_opened_with_the_id_token_where_iam_asks_and_with_the_access_token_at_google():
+    local = {**LAKE, "endpoint": "http://127.0.0.1:8333", "sts_endpoint": "http://localhost:9000", "region": "eu-central-1"}
+    found = read(a=LAKE, b=BUCKET, c=POOL, d={**LAKE, "token": "access"}, e={**POOL, "service_account": "x@y.iam"}, f=local).connections
+    assert [one.token for one in found.values()] == ["id", "access", "id", "access", "id", "id"]
+    assert {one.kind for one in found.values()} == {"files"}
+
+
+@pytest.mark.parametrize(
+    ("section", "key"),
+    [
+        ({**LAKE, "url": "s3://{tenant}/x"}, "url"),
+        ({**LAKE, "url": "s3://acme-{tenant}/x"}, "url"),
+        ({**LAKE, "url": "https://acme-lake.s3.amazonaws.com"}, "url"),
+        ({**LAKE, "url": "s3://acme-lake/../other"}, "url"),
+        ({**LAKE, "url": "s3://acme-lake//x"}, "url"),
+        ({**LAKE, "url": "s3://acme-lake/a%2fb"}, "url"),
+        ({**LAKE, "url": "s3://acme-lake/x?versions"}, "url"),
+        ({**LAKE, "role_arn": "Analyst"}, "role_arn"),
+        ({**LAKE, "endpoint": "http://s3.acme.com"}, "endpoint"),
+        ({**LAKE, "endpoint": "https://s3.acme.com/{sub}"}, "endpoint"),
+        ({**LAKE, "sts_endpoint": "https://ana:x@sts.acme.com"}, "sts_endpoint"),
+        ({**LAKE, "workload_identity": "x"}, "workload_identity"),
+        ({**LAKE, "token": "refresh"}, "token"),
+        ({**LAKE, "resource": "urn:x"}, "resource"),
+        ({**LAKE, "rules": "engine"}, "rules"),
+        ({**LAKE, "password": "x"}, "password"),
+        ({**BUCKET, "region": "eu"}, "region"),
+        ({**BUCKET, "role_arn": "arn:aws:iam::1:role/x"}, "role_arn"),
+        ({**BUCKET, "token": "id"}, "token"),
+        ({**BUCKET, "sts_endpoint": "https://sts.acme.com"}, "sts_endpoint"),
+        ({**BUCKET, "service_account": "x@y"}, "service_account"),
+        ({name: value for name, value in BUCKET.items() if name != "token_from"}, "token_from"),
+    ],
+)
+def test_what_is_wrong_with_files_is_told_with_its_key(section, key):
+    assert set(problems(mine=section)) == {f"connections.mine.{key}"}
+
+
+@pytest.mark.parametrize(("driver", "key"), [("fsspec", "type"), ("s3fs", "url")])
+def test_what_files_need_and_is_not_installed_is_told_at_start_up(monkeypatch, driver, key):
+    monkeypatch.setitem(sys.modules, driver, None)
+    with pytest.raises(ConfigError) as caught:
+        read(mine=LAKE)
+    assert [(problem.key, problem.mend) for problem in caught.value.problems] == [
+        (f"connections.mine.{key}", 'pip install "st-auth[files]"')
+    ]

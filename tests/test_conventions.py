@@ -55,7 +55,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "config": {"oauth", "config_reader", "connection_config", "rules_config", "public_address", "kept_secret", "access"},
     "public_address": {"oauth", "config_reader"},
     "rules_config": {"access"},
-    "connection_config": {"oauth", "config_reader"},
+    "connection_config": {"oauth", "config_reader", "connection_kinds"},
+    "connection_kinds": {"oauth"},
     "kept_secret": set(),
     "config_reader": set(),
     "vault": {"keyring", "stores"},
@@ -228,6 +229,9 @@ def test_streamlits_private_names_are_touched_in_one_room_only():
         ("cryptography", {"keyring", "vault", "testing"}),
         ("sqlglot", {"access"}),
         ("snowflake", {"connections"}),
+        ("fsspec", {"connections"}),
+        ("s3fs", {"connections"}),
+        ("gcsfs", {"connections"}),
     ],
 )
 def test_a_driver_is_imported_in_its_room_only(driver: str, rooms: set[str]):

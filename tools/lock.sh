@@ -15,7 +15,7 @@ compile() {
     --no-emit-index-url --no-header --no-annotate --python-version 3.11 "$@"
 }
 compile --upgrade --all-extras --group build -o requirements.lock
-compile --extra demo --extra test --extra snowflake --extra sql --extra postgres --group build -c requirements.lock -o requirements-test.lock
+compile --extra demo --extra test --extra files --extra snowflake --extra sql --extra postgres --group build -c requirements.lock -o requirements-test.lock
 compile --extra demo --group build -c requirements.lock -o requirements-demo.lock
 fakesnow=tests/servers/snowflake/requirements.in
 UV_CUSTOM_COMPILE_COMMAND="make lock" "$uv" pip compile "$fakesnow" --quiet --universal --generate-hashes --no-emit-index-url --no-header \

@@ -14,9 +14,10 @@ from st_auth.connections.handle import Cursor, Frame, Handle
 from st_auth.errors import LoginRequired
 
 if TYPE_CHECKING:
+    from st_auth.connections.files_system import PersonalFiles
     from st_auth.connections.http_handle import Asked, Response
 
-__all__ = ["DuckDBConnection", "HTTPConnection", "SQLConnection", "SnowflakeConnection"]
+__all__ = ["DuckDBConnection", "FilesConnection", "HTTPConnection", "SQLConnection", "SnowflakeConnection"]
 
 
 class _Door(BaseConnection[None]):
@@ -98,3 +99,47 @@ class HTTPConnection(_Door):
 
 class SQLConnection(_SQLDoor):
     """`type = "st_auth.SQLConnection"`: a database that SQLAlchemy knows, as the person who is logged in."""
+
+
+class FilesConnection(_Door):
+    """`type = "st_auth.FilesConnection"`: files in a bucket as the person who is logged in."""
+
+    @property
+    def filesystem(self) -> "PersonalFiles":
+        """This person's files as a file system of fsspec's; see `FilesHandle.filesystem`."""
+        files: PersonalFiles = self.handle.filesystem
+        return files
+
+    def ls(self, path: str = "", *, detail: bool = False) -> list[Any]:
+        """Return the paths in a folder; with `detail` as dicts."""
+        names: list[Any] = self.handle.ls(path, detail=detail)
+        return names
+
+    def exists(self, path: str) -> bool:
+        """Whether there is a file or a folder."""
+        return bool(self.handle.exists(path))
+
+    def info(self, path: str) -> dict[str, Any]:
+        """Return `name`, `size`, `type` and `mtime` of a file or folder."""
+        return dict(self.handle.info(path))
+
+    def glob(self, pattern: str) -> list[str]:
+        """Return the paths that fit a pattern."""
+        paths: list[str] = self.handle.glob(pattern)
+        return paths
+
+    def open(self, path: str, mode: str = "rb", **text: Any) -> Any:
+        """Return a file object of this person's; see `FilesHandle.open`."""
+        return self.handle.open(path, mode, **text)
+
+    def read_bytes(self, path: str) -> bytes:
+        """Return what is in a file."""
+        return bytes(self.handle.read_bytes(path))
+
+    def write_bytes(self, path: str, content: bytes) -> None:
+        """Write a file, in place of what was there."""
+        self.handle.write_bytes(path, content)
+
+    def rm(self, path: str, *, recursive: bool = False) -> None:
+        """Delete a file, or with `recursive` all that is in a folder."""
+        self.handle.rm(path, recursive=recursive)

@@ -1,14 +1,10 @@
 """Where a request of an HTTP connection may go: below the configured address, however the path is read on the way there."""
 
-import unicodedata
-from typing import Final
-from urllib.parse import unquote
-
 import httpx2
 
-__all__ = ["below", "is_below"]
+from st_auth.connections.plain import is_plain
 
-_ROUNDS: Final = 8
+__all__ = ["below", "is_below"]
 
 
 def below(base: httpx2.URL, asked: str | httpx2.URL) -> httpx2.URL:
@@ -23,11 +19,11 @@ def below(base: httpx2.URL, asked: str | httpx2.URL) -> httpx2.URL:
     text = str(asked)
     try:
         given = httpx2.URL(text)
-        _require_plain(text)
+        is_clear = is_plain(text.partition("#")[0].partition("?")[0])
         found = base.copy_with(raw_path=base.raw_path + _rest(base, given, text))
     except (httpx2.InvalidURL, _Elsewhere, UnicodeError):
-        found = None
-    if found is None or not is_below(base, found):
+        found, is_clear = None, False
+    if found is None or not is_clear or not is_below(base, found):
         raise ValueError(f'This connection asks only what is below {base}: give a path such as "orders/1", without "..".')
     return found
 
@@ -51,24 +47,3 @@ def _rest(base: httpx2.URL, given: httpx2.URL, text: str) -> bytes:
     if not is_below(base, given):
         raise _Elsewhere
     return given.raw_path.removeprefix(base.raw_path)
-
-
-def _require_plain(text: str) -> None:
-    """Raise unless the path says one thing to whoever reads it: decoded once or more often, with `\\` for `/`, or without parameters."""
-    path = text.partition("#")[0].partition("?")[0]
-    plain = unicodedata.normalize("NFKC", _decoded(path))
-    if "\\" in path or not all(letter.isprintable() for letter in plain):
-        raise _Elsewhere
-    for segment in plain.replace("\\", "/").split("/"):
-        name = segment.partition(";")[0].strip()
-        if name and not name.strip("."):
-            raise _Elsewhere
-
-
-def _decoded(path: str) -> str:
-    for _ in range(_ROUNDS):
-        plain = unquote(path, errors="strict")
-        if plain == path:
-            return plain
-        path = plain
-    raise _Elsewhere

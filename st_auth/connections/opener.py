@@ -10,7 +10,7 @@ from typing import Any
 from st_auth.config import ConnectionConfig
 from st_auth.connections.opened import Wanted
 from st_auth.connections.opening import Connection, Opening, Stale, filled
-from st_auth.errors import LoginRequired
+from st_auth.errors import ConnectionFailed, LoginRequired
 from st_auth.grants import Grants
 from st_auth.live import LiveSession
 from st_auth.secret import OwnLogin, Secret
@@ -34,14 +34,22 @@ class Opener:
             failed = stale.failed
         if opening.login is not None:
             self._grants.own.forget(wanted.live, wanted.config.name, opening.login)
-        try:
-            return _connect(self._opening(wanted, opening.token))
-        except Stale as again:
-            failed = again.failed
-        except LoginRequired as needed:
-            if wanted.live.ended or needed.code == "login_needed":
-                raise
+        another = self._another(wanted, opening.token)
+        if another is not None:
+            try:
+                return _connect(another)
+            except Stale as again:
+                failed = again.failed
         raise failed
+
+    def _another(self, wanted: Wanted, refused: Secret[str] | None) -> Opening | None:
+        """The opening with another token than the one that was refused, if there is one."""
+        try:
+            return self._opening(wanted, refused)
+        except (LoginRequired, ConnectionFailed) as none:
+            if wanted.live.ended or none.code == "login_needed":
+                raise
+            return None
 
     def verified(self, wanted: Wanted, user: str, password: Secret[str]) -> tuple[OwnLogin, Connection]:
         """Return a name and password as a login to this connection, and what opened with them. Raises ConnectionFailed."""
@@ -74,9 +82,20 @@ class Opener:
         name = config.token_from
         if name is None:
             return None
+        if config.token == "id":  # noqa: S105  # which token, and no secret
+            return self._id_token(live, config, refused)
         if config.resource:
             return self._grants.tokens_for(live, name, config.resource, exchange=config.exchange, refused=refused).access_token
         return self._grants.tokens(live, name, refused=refused).access_token
+
+    def _id_token(self, live: LiveSession, config: ConnectionConfig, refused: Secret[str] | None) -> Secret[str]:
+        """An ID token that has not expired, and is not the one that was refused. Raises ConnectionFailed where there is none."""
+        token = self._grants.id_token(live, config.token_from, refused=refused)
+        if token is None:
+            message = f"The connection “{config.name}” failed: your login has no ID token that is still valid, and a refresh brings none."
+            hint = "Log in again. Your provider must give a new ID token with each refresh, if connections are to outlast one."
+            raise ConnectionFailed(message, code="token_not_accepted", hint=hint)
+        return token
 
 
 def options_of(live: LiveSession, config: ConnectionConfig) -> Mapping[str, Any]:

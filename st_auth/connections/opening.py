@@ -56,8 +56,8 @@ class Connection(Protocol):
         """Whether an error of the driver's says that the server does not know this connection any more: a new one may help."""
         ...
 
-    def failed(self, error: Exception) -> ConnectionFailed:
-        """Say in the person's words what an error of the driver's means."""
+    def failed(self, error: Exception) -> Exception:
+        """Say in the person's words what an error of the driver's means: ConnectionFailed, or an error that Python has for it."""
         ...
 
     def cancel(self) -> None:

@@ -19,6 +19,7 @@ __all__ = [
     "Expectation",
     "Identity",
     "claims_of",
+    "is_usable",
     "judge_claims",
     "judge_refreshed_claims",
     "judge_userinfo",
@@ -30,6 +31,7 @@ __all__ = [
 LEEWAY = 60
 AGE_LIMIT = 10 * 60
 SUBJECT_LIMIT = 255
+MOMENT = 5
 _CLOCK_HINT = "Check the clocks of this machine and of the provider."
 _NEVER_KEPT = ("_claim_names", "_claim_sources")
 _OF_THE_LOGIN = ("auth_time", "acr", "amr", "nonce")
@@ -126,6 +128,15 @@ def claims_of(payload: bytes) -> dict[str, Any]:
         return parse_object(payload)
     except ValueError:
         raise protocol_violation("jwt.claims", "a JSON object with each claim once") from None
+
+
+def is_usable(id_token: Secret[str] | None, refused: Secret[str] | None, now: datetime) -> bool:
+    """Say whether an ID token, verified when it came, may be shown to somebody now who has `refused` another one."""
+    if id_token is None or id_token == refused:
+        return False
+    payload = id_token.reveal().split(".")[1]
+    claims = claims_of(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))
+    return _time(claims, "exp") > now.timestamp() + MOMENT
 
 
 def require_audience(claims: Mapping[str, Any], client_id: str) -> None:

@@ -82,7 +82,9 @@ class Runs:
         login_id = self._login_id.get()
 
         def bound(*arguments: Any, **named: Any) -> T:
-            with self.of(login_id):
+            if self._login_id.get() not in ("", login_id):
+                raise CrossSessionError("This function is bound to another login.", code="other_session")
+            with self.of(login_id, shared=self.is_shared()):
                 return act(*arguments, **named)
 
         return bound

@@ -1,11 +1,13 @@
-"""The Snowflake that all tests of a process share, with a provider whose access tokens it takes."""
+"""The Snowflake and the object stores that all tests of a process share, each with a provider whose tokens it takes."""
 
 from dataclasses import dataclass
 
 import pytest
 
 from st_auth.testing import FakeIssuer
+from tests.connections.lakes import PEOPLE as LAKE_PEOPLE, lakes_in
 from tests.servers.snowflake_server import AUDIENCE, SnowflakeServer
+from tests.servers.storage_gateway import GCSGateway
 
 PEOPLE = {
     "ana": {"name": "Ana Analyst", "region": "eu", "roles": ["ANALYST", "AUDITOR"], "role": "ANALYST"},
@@ -35,3 +37,18 @@ def servers(_servers):
     issuer.people.clear()
     issuer.people.update({name: dict(claims) for name, claims in PEOPLE.items()})
     return _servers
+
+
+@pytest.fixture(scope="session")
+def _lakes(tmp_path_factory):
+    yield from lakes_in(tmp_path_factory.mktemp("lakes"))
+
+
+@pytest.fixture
+def lakes(_lakes):
+    issuer = _lakes.issuer
+    issuer.audience, issuer.lifetime, issuer.person = GCSGateway.AUDIENCE, 3600, "ana"
+    issuer.claims = issuer.tokens = None
+    issuer.people.clear()
+    issuer.people.update({name: dict(claims) for name, claims in LAKE_PEOPLE.items()})
+    return _lakes

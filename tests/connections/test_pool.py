@@ -330,8 +330,13 @@ from st_auth.core import build
 oidc = {"client_id": "x", "client_secret": "x", "server_metadata_url": "https://issuer.example/.well-known/openid-configuration"}
 auth = {"redirect_uri": "http://localhost:8501/oauth2callback", "cookie_secret": "x" * 32, **oidc}
 snow = {"type": "st_auth.SnowflakeConnection", "account": "acme", "token_from": "default"}
-build(parse({"auth": auth, "st_auth": {"store": "memory://"}, "connections": {"snow": snow}}, Host(port=8501), env={})).close()
-drivers = {"snowflake.connector", "duckdb", "sqlalchemy", "psycopg", "polars", "pymongo", "fsspec"}
+role = "arn:aws:iam::123456789012:role/Person"
+lake = {"type": "st_auth.FilesConnection", "url": "s3://acme-lake/{sub}", "role_arn": role, "token_from": "default"}
+files = {"type": "st_auth.FilesConnection", "url": "gs://acme-lake/{sub}", "token_from": "default"}
+sections = {"snow": snow, "lake": lake, "files": files}
+build(parse({"auth": auth, "st_auth": {"store": "memory://"}, "connections": sections}, Host(port=8501), env={})).close()
+drivers = {"snowflake.connector", "duckdb", "sqlalchemy", "psycopg", "polars", "pymongo"}
+drivers |= {"fsspec", "s3fs", "gcsfs", "aiobotocore", "botocore", "aiohttp", "google.auth", "requests"}
 print(sorted(set(sys.modules) & drivers))
 """
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)
