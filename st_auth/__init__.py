@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from st_auth import errors
-    from st_auth.app.doors import DuckDBConnection, HTTPConnection, SnowflakeConnection, SQLConnection
+    from st_auth.app.doors import DuckDBConnection, HTTPConnection, MongoDBConnection, SnowflakeConnection, SQLConnection
     from st_auth.app.gate import current_user, link, login, logout, require_login
     from st_auth.user import User
     from st_auth.web.middleware import Middleware
@@ -17,6 +17,7 @@ __all__ = [
     "DuckDBConnection",
     "HTTPConnection",
     "Middleware",
+    "MongoDBConnection",
     "SQLConnection",
     "SnowflakeConnection",
     "User",
@@ -31,6 +32,7 @@ __all__ = [
 _WHERE = {
     "DuckDBConnection": "st_auth.app.doors",
     "HTTPConnection": "st_auth.app.doors",
+    "MongoDBConnection": "st_auth.app.doors",
     "SQLConnection": "st_auth.app.doors",
     "SnowflakeConnection": "st_auth.app.doors",
     "Middleware": "st_auth.web.middleware",

@@ -10,6 +10,7 @@ from typing import Any, Final, Literal
 from urllib.parse import parse_qs, urlsplit
 
 from st_auth.config_reader import Reader
+from st_auth.mongo_url import faults_of as _judge_mongodb
 from st_auth.oauth.urls import is_loopback, is_secure
 
 __all__ = ["KINDS", "ConnectionConfig", "Kind", "connections_of"]
@@ -149,6 +150,15 @@ KINDS: Final[Mapping[str, Kind]] = {
         needs_token=True,
         has_rules=False,
         judge=_judge_http,
+    ),
+    "MongoDBConnection": Kind(
+        "mongodb",
+        {"url": str, "database": str, "user": str, "timeout": int},
+        ("url", "database"),
+        "pymongo",
+        "mongo",
+        credentials=("password",),
+        judge=_judge_mongodb,
     ),
     "SQLConnection": Kind(
         "sql", {"url": str, "set": dict, "as_role": str}, ("url",), "sqlalchemy", "sql", credentials=("password",), judge=_judge_sql

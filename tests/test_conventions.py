@@ -39,7 +39,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "web": {"sessions", "session_record", "live", "client", "core", "oauth", "access", "grants", "streamlit_facts"},
     "personal": set(),
     "user": {"personal", "grants", "connections", "access", "state", "sessions", "client", "live"},
-    "connections": {"live", "grants", "workers", "personal"},
+    "connections": {"live", "grants", "workers", "personal", "mongo_url"},
     "access": {"sessions", "live", "vault", "client", "oauth"},  # oauth.profile: how a provider shows that an e-mail is verified
     "state": {"sessions", "live", "vault", "client"},
     "live": {"sessions", "session_record"},
@@ -52,7 +52,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "dev_provider": {"oauth", "http"},
     "http": {"oauth"},
     "config": {"oauth", "config_reader", "connection_config", "kept_secret"},
-    "connection_config": {"oauth", "config_reader"},
+    "connection_config": {"oauth", "config_reader", "mongo_url"},
+    "mongo_url": {"oauth"},
     "kept_secret": set(),
     "config_reader": set(),
     "vault": {"keyring", "stores"},
