@@ -89,8 +89,9 @@ def _says(query: str | None, value: str) -> bool:
 
 
 def _faults_of_login(section: Mapping[str, Any]) -> Iterator[Fault]:
-    if "token_from" in section and "user" in section:
-        yield "user", "stands beside token_from", "decide whose login opens it: the person's (token_from) or the app's"
+    if "token_from" in section:
+        if "user" in section:
+            yield "user", "stands beside token_from", "decide whose login opens it: the person's (token_from) or the app's"
     elif "password" in section:
         for key in ("user", "password"):
             if not section.get(key):

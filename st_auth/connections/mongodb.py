@@ -20,7 +20,7 @@ HANDLE = MongoDBHandle
 
 _AT_ONCE: Final = 5
 _TIMEOUT: Final = 30
-_PATIENCE: Final = 5_000  # milliseconds until a server must have been found, and until it must have answered a first time
+_PATIENCE: Final = 5_000  # milliseconds until a server must have been found, and one of its connections must be free
 _HEARTBEAT: Final = 30_000
 _COOL_DOWN: Final = 5.0
 _LONGEST_NAME: Final = 128
@@ -252,6 +252,8 @@ def _options_of(opening: Opening) -> dict[str, Any]:
     """
     url = str(opening.options["url"])
     plain = is_plain(url)
+    limit = int(opening.options.get("timeout", _TIMEOUT)) * 1000
+    patience = min(_PATIENCE, limit)
     return {
         "tls": not plain,
         **({"directConnection": True} if plain else {}),
@@ -260,9 +262,10 @@ def _options_of(opening: Opening) -> dict[str, Any]:
         "minPoolSize": 0,
         "serverMonitoringMode": "poll",  # one thread and one socket less for each person and server
         "heartbeatFrequencyMS": _HEARTBEAT,
-        "connectTimeoutMS": _PATIENCE,
-        "serverSelectionTimeoutMS": _PATIENCE,
-        "timeoutMS": int(opening.options.get("timeout", _TIMEOUT)) * 1000,
+        "connectTimeoutMS": patience,
+        "serverSelectionTimeoutMS": patience,
+        "waitQueueTimeoutMS": patience,
+        "socketTimeoutMS": limit,
         "tz_aware": True,
         "datetime_conversion": "DATETIME_AUTO",
         "uuidRepresentation": "standard",

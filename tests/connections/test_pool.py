@@ -284,8 +284,10 @@ from st_auth.core import build
 oidc = {"client_id": "x", "client_secret": "x", "server_metadata_url": "https://issuer.example/.well-known/openid-configuration"}
 auth = {"redirect_uri": "http://localhost:8501/oauth2callback", "cookie_secret": "x" * 32, **oidc}
 snow = {"type": "st_auth.SnowflakeConnection", "account": "acme", "token_from": "default"}
-build(parse({"auth": auth, "st_auth": {"store": "memory://"}, "connections": {"snow": snow}}, Host(port=8501), env={})).close()
-drivers = {"snowflake.connector", "duckdb", "sqlalchemy", "psycopg", "polars", "pymongo", "fsspec"}
+docs = {"type": "st_auth.MongoDBConnection", "url": "mongodb://127.0.0.1", "database": "crm", "token_from": "default"}
+sections = {"auth": auth, "st_auth": {"store": "memory://"}, "connections": {"snow": snow, "docs": docs}}
+build(parse(sections, Host(port=8501), env={})).close()
+drivers = {"snowflake.connector", "duckdb", "sqlalchemy", "psycopg", "polars", "pymongo", "bson", "fsspec"}
 print(sorted(set(sys.modules) & drivers))
 """
     done = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True)

@@ -138,7 +138,8 @@ class MongoDBServer:
         _asked(self.port, {"testExpire": person, "kind": kind, "$db": "test"})
 
     def behave(self, **settings: Any) -> None:
-        """Say how the gateway shall behave: `hello` (what it says of itself beside the usual), `never_content` (391 for ever)."""
+        """Say how the gateway shall behave: `hello` (what it says of itself beside the usual), `never_content` (391 for ever),
+        `refuse_passwords`."""
         _asked(self.port, {"testSettings": settings, "$db": "test"})
 
 

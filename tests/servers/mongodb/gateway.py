@@ -145,7 +145,12 @@ class Client:
         """Do what somebody who is known has asked for, as far as they may."""
         if command[verb] == "slow":
             seen["slow begun"] += 1
-            await asyncio.sleep(20)
+            for _ in range(400):
+                await asyncio.sleep(0.05)
+                if self.reader.at_eof():
+                    raise ConnectionError
+        if command[verb] == "broken":
+            self.writer.transport.abort()
         if self.person != APP and command[verb] in OWNED and not narrowed(verb, command, self.person):
             return refusal(UNAUTHORIZED, f"{self.person} may not do that in {command[verb]}")
         return await asked(command, quiet=quiet)
@@ -177,8 +182,10 @@ class Client:
         self.person, self.token, self.is_stale = person, token, bool(settings.get("never_content"))
         return {"conversationId": 1, "done": True, "payload": Binary(b""), "ok": 1.0}
 
-    async def by_password(self, command: dict[str, Any]) -> bytes:
+    async def by_password(self, command: dict[str, Any]) -> dict[str, Any] | bytes:
         """Let the server behind talk with them, and look at what it says in the end."""
+        if settings.get("refuse_passwords"):
+            return refusal(AUTHENTICATION_FAILED, "Authentication failed.")
         if "saslStart" in command:
             seen[command["mechanism"]] += 1
             self.scram = await asyncio.open_connection("127.0.0.1", int(os.environ["MONGODB"]))
