@@ -10,11 +10,11 @@ from st_auth.clock import SYSTEM, Clock
 from st_auth.connections.mongodb_frames import from_documents
 from st_auth.connections.mongodb_handle import Lost, MongoDBHandle
 from st_auth.connections.opening import Opening, Stale, attempt, failure, reason
-from st_auth.errors import ConnectionFailed, PermissionDenied
+from st_auth.errors import ConnectionFailed, PermissionDenied, StAuthError
 from st_auth.mongo_url import is_plain
 from st_auth.secret import Secret
 
-__all__ = ["HANDLE", "Credentials", "MongoDB", "connect", "credentials_of"]
+__all__ = ["HANDLE", "MongoDB", "connect"]
 
 HANDLE = MongoDBHandle
 
@@ -26,7 +26,8 @@ _COOL_DOWN: Final = 5.0
 _LONGEST_NAME: Final = 128
 _DATABASE: Final = re.compile(r"[^\s/\\.\"$*<>:|?\x00-\x1f\x7f]{1,38}")
 _NOT_OF_A_CLAIM: Final = frozenset({"admin", "config", "local"})
-_NOT_AUTHENTICATED: Final = frozenset({18, 391, 8000})  # authentication failed, again please, Atlas' word for the first
+_NOT_AUTHENTICATED: Final = frozenset({18, 391})
+_ATLAS: Final = 8000
 
 
 def connect(opening: Opening) -> "MongoDB":
@@ -38,31 +39,17 @@ def connect(opening: Opening) -> "MongoDB":
     return connection
 
 
-class Credentials:
-    """How one client logs in: what it tells PyMongo, and whether it was refused.
-
-    `options` are PyMongo's own words. `secret` is what it logged in with last, to be kept out of what is told.
-    """
-
-    def __init__(self, options: Mapping[str, Any], tokens: "Tokens | None" = None, password: Secret[str] | None = None) -> None:
-        self.options = options
-        self.tokens = tokens
-        self._password = password
-
-    @property
-    def secret(self) -> Secret[str] | None:
-        return self.tokens.last if self.tokens is not None else self._password
+def credentials_of(opening: Opening, tokens: "Tokens | None") -> dict[str, Any]:
+    """Say in PyMongo's words how to log in: with the person's token if there is one, else with a name and password (SCRAM-SHA-256)."""
+    if tokens is not None:
+        return {"authMechanism": "MONGODB-OIDC", "authMechanismProperties": {"OIDC_CALLBACK": _callback(tokens)}}
+    user, password = login_of(opening)
+    return {"authMechanism": "SCRAM-SHA-256", "username": user, "password": password.reveal()}
 
 
-def credentials_of(opening: Opening, clock: Clock) -> Credentials:
-    """Say how the opening logs in: with the person's token if it has one, else with a user's password (SCRAM-SHA-256)."""
-    if opening.token is not None:
-        tokens = Tokens(opening, clock)
-        properties = {"OIDC_CALLBACK": _callback(tokens)}
-        return Credentials({"authMechanism": "MONGODB-OIDC", "authMechanismProperties": properties}, tokens=tokens)
-    user, password = str(opening.options.get("user", "")), Secret(str(opening.options.get("password", "")))
-    scram = {"authMechanism": "SCRAM-SHA-256", "username": user, "password": password.reveal()}
-    return Credentials(scram, password=password)
+def login_of(opening: Opening) -> tuple[str, Secret[str]]:
+    """The name and the password that the opening logs in with where it has no token: the app's own."""
+    return str(opening.options.get("user", "")), Secret(str(opening.options.get("password", "")))
 
 
 class Tokens:
@@ -93,6 +80,8 @@ class Tokens:
             refused, self._is_proven = self.last, False
             self._in_vain_until = self._clock.monotonic() + _COOL_DOWN
             self.last = self._opening.renewed(refused).token
+            if self.last == refused:  # the provider does not answer, and this one would be good for a while
+                raise Refused
         if self.last is None:
             raise Refused
         return self.last.reveal()
@@ -138,12 +127,15 @@ class MongoDB:
 
         self._errors = errors
         self._name = opening.config.name
-        self._by_token = opening.token is not None
-        self._credentials = credentials_of(opening, clock)
+        self._tokens = None if opening.token is None else Tokens(opening, clock)
+        self._password = None if opening.token is not None else login_of(opening)[1]
         self._over = threading.Event()
         database = _database_of(opening)
-        options = {**_options_of(opening), **self._credentials.options}
-        self.raw: Any = attempt(lambda: pymongo.MongoClient(opening.options["url"], **options), self._not_made)
+
+        def made() -> Any:
+            return pymongo.MongoClient(opening.options["url"], **_options_of(opening), **credentials_of(opening, self._tokens))
+
+        self.raw: Any = attempt(made, self._not_made)
         self._database: Any = attempt(lambda: self.raw[database], self._not_made)
 
     def open(self) -> None:
@@ -153,37 +145,44 @@ class MongoDB:
         except BaseException:
             self.close()
             raise
-        if self._credentials.tokens is not None:
-            self._credentials.tokens.opened()
+        if self._tokens is not None:
+            self._tokens.opened()
 
     def run(self, act: Callable[[Any], Any]) -> Any:
         """Do something with the database; what it does shows that its token is taken."""
         if self._over.is_set() or getattr(self.raw, "_closed", False):
             raise _Closed
-        done = act(self._database)
-        if self._credentials.tokens is not None:
-            self._credentials.tokens.proven()
-        return done
+        try:
+            done = act(self._database)
+        except StAuthError as error:  # of a renewal, which PyMongo has asked for: without PyMongo's frames
+            failed = error.with_traceback(None)
+        else:
+            if self._tokens is not None:
+                self._tokens.proven()
+            return done
+        raise failed
 
     def query(self, collection: str, asked: Mapping[str, Any], as_: str) -> Any:
         """Return the documents that `find` finds as a frame."""
         return self.run(lambda database: from_documents(list(database[collection].find(**asked)), as_))
 
     def is_over(self, error: Exception) -> bool:
-        """Whether the client was closed before anything was sent; whatever else happens to its connections, it mends by itself."""
-        return isinstance(error, _Closed)
+        """Whether the client was closed before anything was sent, or its password is none any more.
+
+        Whatever else happens to its connections, and to its token, it mends by itself.
+        """
+        return isinstance(error, _Closed) or (self._tokens is None and self._is_refusal(error))
 
     def _not_made(self, error: Exception) -> ConnectionFailed:
-        hint = "Check `url` and `database` in the section."
-        return failure(self._name, "unreachable", f"{self._said(error)}.", hint, self._bare(error))
+        return self._failure("unreachable", f"{self._said(error)}.", "Check `url` and `database` in the section.", error)
 
     def failed_to_open(self, error: Exception) -> Exception:
         """Say what went wrong at the login; Stale is for the pool."""
         if not self._is_refusal(error):
             hint = "Check `url` in the section, and that this server may reach the database."
-            return failure(self._name, "unreachable", f"{self._said(error)}.", hint, self._bare(error))
+            return self._failure("unreachable", f"{self._said(error)}.", hint, error)
         failed = self._refused(error)
-        return Stale(failed) if self._by_token else failed
+        return failed if self._tokens is None else Stale(failed)
 
     def failed(self, error: Exception) -> ConnectionFailed:
         """Say what an error of PyMongo's means."""
@@ -194,37 +193,44 @@ class MongoDB:
             return self._refused(error)
         if isinstance(error, self._errors.ConnectionFailure):
             hint = "Look whether what was written has taken effect before you write it again."
-            return failure(self._name, "unreachable", f"{self._said(error)}.", hint, self._bare(error))
-        hint = "Check what was asked, and what you may read and write."
-        return failure(self._name, "query_failed", self._said(error), hint, self._bare(error), self._credentials.secret)
+            return self._failure("unreachable", f"{self._said(error)}.", hint, error)
+        return self._failure("query_failed", self._said(error), "Check what was asked, and what you may read and write.", error)
 
     def _is_refusal(self, error: Exception) -> bool:
-        return isinstance(error, Refused) or getattr(error, "code", None) in _NOT_AUTHENTICATED
+        """Whether the server did not take who logs in: Atlas has one number for that and for what somebody may not do."""
+        code = getattr(error, "code", None)
+        return isinstance(error, Refused) or code in _NOT_AUTHENTICATED or (code == _ATLAS and "bad auth" in str(error))
 
     def _refused(self, error: Exception) -> ConnectionFailed:
-        what, cause = self._said(error), self._bare(error)
-        if not self._by_token:
+        if self._tokens is None:
             hint = "Check user and password in the section, and authSource in `url`."
-            return failure(self._name, "login_refused", f"the database does not take this login ({what}).", hint, cause)
+            return self._failure("login_refused", f"the database does not take this login ({self._said(error)}).", hint, error)
         hint = "Your administrator can say whether the database takes this login's tokens; see docs/connections.md."
-        return failure(self._name, "token_not_accepted", f"the database does not accept your login's token ({what}).", hint, cause)
+        what = f"the database does not accept your login's token ({self._said(error)})."
+        return self._failure("token_not_accepted", what, hint, error)
+
+    def _failure(self, code: str, what: str, hint: str, error: Exception) -> ConnectionFailed:
+        """The server's own answer is the cause as it is, for the person to look into; of anything else its name and text alone."""
+        is_answer = isinstance(error, self._errors.OperationFailure)
+        cause = error if is_answer else RuntimeError(f"{type(error).__name__}: {self._said(error)}")
+        return failure(self._name, code, what, hint, cause, self._secret)
 
     def _said(self, error: Exception) -> str:
-        """What PyMongo says, without what it appends about its time-outs and the state of each server."""
+        """What PyMongo says, without what it appends: the server's whole answer, its time-outs, the state of each server."""
         if isinstance(error, Refused):
             return "the token was refused"
-        return reason(error, self._credentials.secret).partition(" (configured timeouts")[0].rstrip(".")
+        return reason(error, self._secret).partition(", full error: ")[0].partition(" (configured timeouts")[0].rstrip(".")
 
-    def _bare(self, error: Exception) -> Exception:
-        """The error itself where it is PyMongo's for the person to look into, and its name and text alone where it holds more."""
-        if isinstance(error, self._errors.OperationFailure):
-            return error
-        return RuntimeError(f"{type(error).__name__}: {self._said(error)}")
+    @property
+    def _secret(self) -> Secret[str] | None:
+        """What it logged in with last, to be kept out of what is told."""
+        return self._password if self._tokens is None else self._tokens.last
 
     def cancel(self) -> None:
-        """Stop what runs: it hears of it within half a second, and the server when its connection is gone."""
+        """Stop what runs: PyMongo hears of it within half a second, and the server when its connection is gone."""
         self._over.set()
-        self._stop_tokens()
+        if self._tokens is not None:
+            self._tokens.close()
         with suppress(AttributeError):  # of another version of PyMongo, where it ends at its limit of time
             for server in list(self.raw._topology._servers.values()):  # noqa: SLF001  # there is no public way to interrupt a client
                 server.pool.reset(interrupt_connections=True)
@@ -233,15 +239,12 @@ class MongoDB:
     def close(self) -> None:
         """Close its connections and end its threads."""
         self._over.set()
-        self._stop_tokens()
+        if self._tokens is not None:
+            self._tokens.close()
         try:
             self.raw.close()
         except Refused:  # it wanted to log in once more to say good-bye
             self.raw.close()
-
-    def _stop_tokens(self) -> None:
-        if self._credentials.tokens is not None:
-            self._credentials.tokens.close()
 
 
 def _options_of(opening: Opening) -> dict[str, Any]:

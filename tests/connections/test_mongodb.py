@@ -21,7 +21,7 @@ from st_auth.config import ConnectionConfig
 from st_auth.connections.mongodb import Refused, Tokens
 from st_auth.connections.mongodb_handle import _guarded
 from st_auth.connections.opening import Opening
-from st_auth.errors import ConnectionFailed, CrossSessionError, LoginRequired, PermissionDenied
+from st_auth.errors import ConnectionFailed, CrossSessionError, LoginRequired, PermissionDenied, Unavailable
 from st_auth.secret import Secret
 from st_auth.testing import FakeIssuer
 from st_auth.testing.connection_contract import SOAK, ConnectionContract, ConnectionGround
@@ -779,6 +779,50 @@ def test_no_error_leads_to_a_token(ground, docs, ana, server, issuer):
         assert not [token for token in tokens if token in told(error)]
     assert [error.code for error in errors] == ["unreachable", *["query_failed"] * 3, *["token_not_accepted"] * 2]
     assert errors[3].__cause__.code == 13
+
+
+def test_a_renewal_that_fails_is_told_without_pymongos_frames(docs):
+    def renewal(_):
+        raise Unavailable("The provider does not answer.", code="provider")
+
+    with pytest.raises(Unavailable) as caught:
+        docs._do(lambda connection: connection.run(renewal))
+    assert "renewal" not in [frame.f_code.co_name for frame, _ in traceback.walk_tb(caught.value.__traceback__)]
+    assert caught.value.__context__ is None
+
+
+def test_a_provider_that_is_silent_just_now_does_not_have_the_refused_token_sent_again(docs, issuer, server):
+    docs["orders"].find_one()
+    server.expire("ana")
+    issuer.answers["/token"] = httpx2.Response(503)
+    before = server.facts()["seen"].get("refused 18", 0)
+    assert failed(docs["orders"].find_one).code == "token_not_accepted"
+    assert server.facts()["seen"].get("refused 18", 0) == before
+
+
+def test_an_address_that_pymongo_refuses_is_told_without_the_password(build, server):
+    ground = build(server.app_section(rules="engine", database="no name"))
+    live = ground.log_in("ana")
+    with ground.runs.of(live.login_id):
+        error = failed(ground.handle(live).query, "orders")
+    shown = "".join(traceback.TracebackException.from_exception(error, capture_locals=True).format())
+    assert error.code == "unreachable"
+    assert APP_PASSWORD not in shown
+
+
+def test_a_password_that_was_changed_is_told_and_is_good_again_when_it_is_back(build, server):
+    ground = build(server.app_section(rules="engine"))
+    live = ground.log_in("ana")
+    with ground.runs.of(live.login_id):
+        docs = ground.handle(live)
+        assert len(docs.query("orders")) == 4
+        server.behave(refuse_passwords=True)
+        server.expire("app", "drop")
+        assert failed(docs.query, "orders").code == "login_refused"
+        server.behave()
+        docs.close()
+        ground.core.pool._failed.clear()
+        assert len(docs.query("orders")) == 4
 
 
 def test_nothing_that_pymongo_logs_or_shows_holds_the_token(ground, issuer, server, caplog):
