@@ -128,7 +128,6 @@ class MongoDB:
         self._errors = errors
         self._name = opening.config.name
         self._tokens = None if opening.token is None else Tokens(opening, clock)
-        self._password = None if opening.token is not None else login_of(opening)[1]
         self._over = threading.Event()
         database = _database_of(opening)
 
@@ -223,8 +222,8 @@ class MongoDB:
 
     @property
     def _secret(self) -> Secret[str] | None:
-        """What it logged in with last, to be kept out of what is told."""
-        return self._password if self._tokens is None else self._tokens.last
+        """The token that it logged in with last, to be kept out of what is told; a password never leaves in SCRAM (RFC 5802)."""
+        return None if self._tokens is None else self._tokens.last
 
     def cancel(self) -> None:
         """Stop what runs: PyMongo hears of it within half a second, and the server when its connection is gone."""

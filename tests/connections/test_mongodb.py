@@ -32,7 +32,7 @@ PEOPLE = {name: {"name": name.title(), "tenant": "crm"} for name in ("ana", "bob
 
 
 @pytest.fixture(scope="module")
-def _servers(tmp_path_factory):
+def _running(tmp_path_factory):
     with FakeIssuer(serve=True, audience=AUDIENCE, people=PEOPLE) as issuer:
         server = MongoDBServer(tmp_path_factory.mktemp("mongodb"), issuer=issuer.issuer, jwks_uri=f"{issuer.issuer}/jwks")
         with server:
@@ -40,8 +40,8 @@ def _servers(tmp_path_factory):
 
 
 @pytest.fixture
-def issuer(_servers):
-    issuer = _servers[0]
+def issuer(_running):
+    issuer = _running[0]
     issuer.audience, issuer.lifetime, issuer.person, issuer.tokens = AUDIENCE, 3600, "ana", None
     issuer.answers.clear()
     issuer.people.clear()
@@ -50,8 +50,8 @@ def issuer(_servers):
 
 
 @pytest.fixture
-def server(_servers):
-    server = _servers[1]
+def server(_running):
+    server = _running[1]
     server.behave()
     return server
 
@@ -756,10 +756,11 @@ _NO_WAY = (type, types.ModuleType, types.FunctionType, types.BuiltinFunctionType
 
 
 def told(error):
-    """What a traceback shows, and what can be reached from the local variables of its frames, but for the tests' own."""
-    frames = [frame for frame, _ in traceback.walk_tb(error.__traceback__) if frame.f_code.co_filename != __file__]
-    texts = (one for frame in frames for value in frame.f_locals.values() for one in reachable(value) if isinstance(one, str))
-    return "".join([*traceback.format_exception(error), *texts, f"{vars(error)} {error.__cause__!r} {vars(error.__cause__)}"])
+    """What a traceback with its variables shows, and what can be reached from those, but for the tests' own frames."""
+    frames = [(frame, line) for frame, line in traceback.walk_tb(error.__traceback__) if frame.f_code.co_filename != __file__]
+    shown = traceback.StackSummary.extract(frames, capture_locals=True).format()
+    texts = (one for frame, _ in frames for value in frame.f_locals.values() for one in reachable(value) if isinstance(one, str))
+    return "".join([*traceback.format_exception(error), *shown, *texts, f"{vars(error)} {error.__cause__!r} {vars(error.__cause__)}"])
 
 
 def test_no_error_leads_to_a_token(ground, docs, ana, server, issuer):
@@ -805,9 +806,8 @@ def test_an_address_that_pymongo_refuses_is_told_without_the_password(build, ser
     live = ground.log_in("ana")
     with ground.runs.of(live.login_id):
         error = failed(ground.handle(live).query, "orders")
-    shown = "".join(traceback.TracebackException.from_exception(error, capture_locals=True).format())
     assert error.code == "unreachable"
-    assert APP_PASSWORD not in shown
+    assert APP_PASSWORD not in told(error)
 
 
 def test_a_password_that_was_changed_is_told_and_is_good_again_when_it_is_back(build, server):
