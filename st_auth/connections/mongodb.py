@@ -104,7 +104,7 @@ class Refused(Exception):
 
 
 class _Closed(Exception):
-    """The client is closed already, and nothing was sent."""
+    """The client is closed, and nothing that was sent has changed anything."""
 
 
 def _callback(tokens: Tokens) -> Any:
@@ -147,14 +147,22 @@ class MongoDB:
         if self._tokens is not None:
             self._tokens.opened()
 
-    def run(self, act: Callable[[Any], Any]) -> Any:
-        """Do something with the database; what it does shows that its token is taken."""
+    def run(self, act: Callable[[Any], Any], *, reads: bool = False) -> Any:
+        """Do something with the database; what it does shows that its token is taken.
+
+        What only `reads` counts as not begun where we have closed the client under it, so that it may run again.
+        """
         if self._over.is_set() or getattr(self.raw, "_closed", False):
             raise _Closed
+        failed: Exception
         try:
             done = act(self._database)
         except StAuthError as error:  # of a renewal, which PyMongo has asked for: without PyMongo's frames
             failed = error.with_traceback(None)
+        except Exception:
+            if not (reads and self._over.is_set()):
+                raise
+            failed = _Closed()
         else:
             if self._tokens is not None:
                 self._tokens.proven()
@@ -163,10 +171,10 @@ class MongoDB:
 
     def query(self, collection: str, asked: Mapping[str, Any], as_: str) -> Any:
         """Return the documents that `find` finds as a frame."""
-        return self.run(lambda database: from_documents(list(database[collection].find(**asked)), as_))
+        return self.run(lambda database: from_documents(list(database[collection].find(**asked)), as_), reads=True)
 
     def is_over(self, error: Exception) -> bool:
-        """Whether the client was closed before anything was sent, or its password is none any more.
+        """Whether the client was closed before anything was changed, or its password is none any more.
 
         Whatever else happens to its connections, and to its token, it mends by itself.
         """

@@ -19,6 +19,7 @@ _READS: Final = frozenset({"aggregate", "count_documents", "distinct", "estimate
 _WRITES: Final = frozenset(
     {"bulk_write", "delete_many", "delete_one", "insert_many", "insert_one", "replace_one", "update_many", "update_one"}
 )
+_HARMLESS: Final = _READS - {"aggregate"}  # of which a stage may write
 _BOTH: Final = frozenset({"drop", "find_one_and_delete", "find_one_and_replace", "find_one_and_update", "rename"})
 _INDEXES: Final = frozenset({"create_index", "create_indexes", "drop_index", "drop_indexes", "index_information", "list_indexes"})
 _SEARCH: Final = frozenset(
@@ -84,10 +85,10 @@ class MongoDBHandle(Handle):
         self._require_here()
         return Collection(self, _named(name))
 
-    def _asked(self, act: Callable[[Any], Any]) -> tuple[Any, Any]:
+    def _asked(self, act: Callable[[Any], Any], *, reads: bool) -> tuple[Any, Any]:
         """Do something with the database; return the connection that did it, and the answer."""
         self._require_engine("collection")
-        return self._do(lambda connection: (connection, connection.run(act)))
+        return self._do(lambda connection: (connection, connection.run(act, reads=reads)))
 
     def _step(self, made_by: Any, act: Callable[[], Any]) -> Any:
         """Go on with something that `made_by` has begun; where that is not the present one any more, it is lost."""
@@ -140,7 +141,7 @@ class Collection(Personal):
             collection = database[self._name]
             return getattr(collection.with_options(**self._options) if self._options else collection, method)(*arguments, **named)
 
-        connection, answer = self._handle._asked(act)  # noqa: SLF001  # of the same room
+        connection, answer = self._handle._asked(act, reads=method in _HARMLESS)  # noqa: SLF001  # of the same room
         return _guarded(self._handle, connection, answer)
 
     def __getitem__(self, name: str) -> "Collection":

@@ -407,6 +407,34 @@ def test_what_runs_is_stopped_when_the_login_ends(ground, docs, ana, server):
     assert time.monotonic() - began < 5
 
 
+@pytest.mark.parametrize(
+    ("act", "expected"),
+    [
+        (lambda docs: docs["slow"].find_one(), None),
+        (lambda docs: len(docs.query("slow")), 0),
+        (lambda docs: docs["slow"].insert_one({"_id": 1}), "closed"),
+        (lambda docs: docs["slow"].aggregate([{"$merge": "other"}]), "closed"),
+    ],
+)
+def test_what_only_reads_is_asked_again_when_the_connection_is_closed_in_another_tab(ground, docs, ana, server, act, expected):
+    before, answers = server.facts()["seen"].get("slow begun", 0), []
+
+    def ask():
+        try:
+            answers.append(act(docs))
+        except ConnectionFailed as error:
+            answers.append(error.code)
+
+    thread = threading.Thread(target=as_run(ground, ana, ask))
+    thread.start()
+    wait_until(lambda: server.facts()["seen"].get("slow begun", 0) > before, "the slow question")
+    server.behave(fast=True)
+    docs.close()
+    thread.join(15)
+
+    assert answers == [expected]
+
+
 def test_a_cursor_of_a_connection_that_was_closed_says_so_and_a_new_one_works(docs, many):
     cursor, stream = docs["many"].find().batch_size(5), docs["orders"].watch()
     next(cursor)

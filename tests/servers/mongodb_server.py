@@ -139,7 +139,7 @@ class MongoDBServer:
 
     def behave(self, **settings: Any) -> None:
         """Say how the gateway shall behave: `hello` (what it says of itself beside the usual), `never_content` (391 for ever),
-        `refuse_passwords`."""
+        `refuse_passwords`, `fast` (the collection `slow` is not)."""
         _asked(self.port, {"testSettings": settings, "$db": "test"})
 
 
