@@ -21,14 +21,18 @@ export NODE_EXTRA_CA_CERTS ?= $(SYSTEM_CA)
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help demo test check fuzz mutants soak bench cases fresh lock clean
+.PHONY: help demo demo-snowflake test check fuzz mutants soak bench cases fresh lock clean
 
 help:  ## say what there is
-	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z]+):.*## /\1|/' | while IFS='|' read -r name what; do printf '  make %-7s %s\n' "$$name" "$$what"; done
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1|/' | while IFS='|' read -r name what; do printf '  make %-14s %s\n' "$$name" "$$what"; done
 
 demo: $(VENV)/.demo  ## run the example dashboard with a development identity provider: http://localhost:8501
 	@echo "• starting the example dashboard: http://localhost:8501 (Ctrl+C ends it)"
 	@$(BIN)/st-auth run examples/dashboard/app.py $(ARGS)
+
+demo-snowflake: $(VENV)/.test .venv-fakesnow/.made  ## the demo with a Snowflake page: a provider, fakesnow and a gateway that checks tokens, all here
+	@echo "• starting the dashboard with a Snowflake page: http://localhost:8501 (Ctrl+C ends it)"
+	@$(BIN)/python tools/demo_snowflake.py $(ARGS)
 
 test: $(VENV)/.test $(NODE) $(SERVERS)  ## everything the tests need, then all tests
 	@echo "• running all tests, $(WORKERS) at a time: those without a browser first, as Playwright keeps an event loop running in its process"
@@ -76,8 +80,8 @@ $(VENV)/.test: requirements-test.lock pyproject.toml
 	@tools/venv.sh $(PYTHON) $(VENV) $<
 	@touch $@
 
-# fakesnow stands for Snowflake in the tests, and cannot be installed beside the driver that is tested. SecantusDB stands for MongoDB, and is
-# under the GPL: a server in a process of its own, which nothing of ours imports.
+# fakesnow stands for Snowflake in the tests; it wants the older driver, and what both majors are tested with is there too. SecantusDB stands
+# for MongoDB, and is under the GPL: a server in a process of its own, which nothing of ours imports.
 .venv-fakesnow/.made: tests/servers/snowflake/requirements.lock
 .venv-secantus/.made: tests/servers/mongodb/requirements.lock
 $(SERVERS):

@@ -3,21 +3,23 @@
 import hashlib
 import ipaddress
 import os
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Literal
-from urllib.parse import SplitResult, urlsplit
+from urllib.parse import urlsplit
 
+from st_auth.access.permissions import Roles
 from st_auth.config_reader import SECRETS, Reader, texts
 from st_auth.connection_config import ConnectionConfig, connections_of
 from st_auth.errors import ConfigError, Problem
 from st_auth.kept_secret import kept_secret
 from st_auth.oauth.profile import Provider, resolve
 from st_auth.oauth.urls import is_loopback
+from st_auth.public_address import base_path_of, origin_of, public_base, redirect_uri_of
+from st_auth.rules_config import read_rules
 from st_auth.secret import Secret
 
 __all__ = ["Allow", "Config", "ConnectionConfig", "Host", "is_loopback", "parse"]
@@ -26,8 +28,6 @@ RequireLogin = Literal["before_app", "in_script"]
 
 _SHARED_AUTH_KEYS = frozenset({"redirect_uri", "cookie_secret", "expose_tokens"})
 _MIN_SECRET_BYTES = 32
-_CALLBACK = "/oauth2callback"
-_PLAIN = re.compile(r"[!#$%&'()*+,\-./0-9:;=?@A-Z\[\]_a-z{}~]+")  # a browser drops line breaks and turns a backslash round
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +54,7 @@ class Config:
     """Everything that the app's author decided, checked and ready to use.
 
     `origin` is the public `scheme://host[:port]`; `base_path` is Streamlit's base path as `""` or `"/name"`.
+    `roles` is None where there is no rules.toml.
     """
 
     providers: Mapping[str, Provider]
@@ -78,6 +79,7 @@ class Config:
     landing: Mapping[str, str]
     connections: Mapping[str, ConnectionConfig]
     max_connections: int
+    roles: Roles | None
     warnings: tuple[str, ...]
 
     @property
@@ -112,16 +114,17 @@ def parse(secrets: Mapping[str, Any], host: Host, env: Mapping[str, str] = os.en
         reader.wrong("st_auth", "is not a table", "write [st_auth] on a line of its own, and its keys below")
     providers = _providers(auth, host, reader)
     is_dev = any(section.get("profile") == "dev" for section in (auth, *auth.values()) if isinstance(section, Mapping))
-    redirect_uri = _redirect_uri(auth, host, is_dev, reader)
+    own_base = base_path_of(host.base_path)
+    redirect_uri = redirect_uri_of(auth, host.port, own_base, is_dev=is_dev, reader=reader)
     parts = urlsplit(redirect_uri)
     loopback = is_loopback(parts.hostname or "")
-    origin = _origin(parts)
+    origin = origin_of(parts)
     store = reader.text("store", f"sqlite:///{_default_vault(host)}")
     config = Config(
         providers=MappingProxyType(providers),
         redirect_uri=redirect_uri,
         origin=origin,
-        base_path=(base := _public_base(parts.path, host)),
+        base_path=(base := public_base(parts.path, own_base)),
         app_id=hashlib.sha256((reader.text("app_group", "") or f"{origin}{base}").encode()).hexdigest()[:8],
         cookie_secret=_cookie_secret(auth, host, loopback, reader),
         keys=_keys(reader, env),
@@ -140,6 +143,7 @@ def parse(secrets: Mapping[str, Any], host: Host, env: Mapping[str, str] = os.en
         landing=MappingProxyType(_landings(auth, providers)),
         connections=MappingProxyType(connections_of(secrets, providers, reader)),
         max_connections=reader.whole("max_connections", 500),
+        roles=read_rules(host.folder / ".streamlit" / "rules.toml", reader.problems),
         warnings=(),
     )
     _judge_together(config, is_dev, loopback, reader)
@@ -175,63 +179,6 @@ def _providers(auth: Mapping[str, Any], host: Host, reader: Reader) -> dict[str,
         except ConfigError as error:
             reader.problems.extend(error.problems)
     return providers
-
-
-def _redirect_uri(auth: Mapping[str, Any], host: Host, is_dev: bool, reader: Reader) -> str:
-    fallback = f"http://localhost:{host.port}{_base_path(host.base_path)}/oauth2callback"
-    uri = auth.get("redirect_uri", fallback if is_dev else None)
-    mend = f'write redirect_uri = "{fallback}" for your own machine, or the https address that your provider knows'
-    if not isinstance(uri, str):
-        reader.wrong("auth.redirect_uri", "is missing", mend)
-        return fallback
-    uri = uri.replace("{port}", str(host.port))
-    try:
-        parts = urlsplit(uri)
-        _ = parts.port
-    except ValueError:
-        parts = urlsplit("")
-    if (
-        parts.scheme not in ("http", "https")
-        or not parts.hostname
-        or not parts.path
-        or parts.query
-        or parts.fragment
-        or "@" in parts.netloc
-        or not _PLAIN.fullmatch(uri)
-    ):
-        reader.wrong("auth.redirect_uri", "is not a full address without query", mend)
-        return fallback
-    if parts.scheme == "http" and not is_loopback(parts.hostname):
-        reader.wrong("auth.redirect_uri", "is plain http on an address that others reach", "use https; plain http only works on localhost")
-    base = _base_path(host.base_path)
-    if base and f"{base}/" not in parts.path:
-        reader.wrong("auth.redirect_uri", f"is outside the app's base path {base}", f"let its path begin with {base}/ (server.baseUrlPath)")
-    if parts.path.startswith((f"{base}/_stcore/", f"{base}/media/", f"{base}/auth/")) or parts.path == f"{base}/":
-        reader.wrong("auth.redirect_uri", "has a path that the server needs itself", "use /oauth2callback")
-    if "{provider}" in parts.netloc:
-        reader.wrong("auth.redirect_uri", "has {provider} in its host", "put {provider} into the path")
-    return uri
-
-
-def _origin(parts: SplitResult) -> str:
-    """The origin as browsers write it: lower case, without the scheme's own port (RFC 6454 section 6.2)."""
-    host = (parts.hostname or "").lower()
-    host = f"[{host}]" if ":" in host else host
-    port = parts.port
-    if port is None or port == {"http": 80, "https": 443}.get(parts.scheme):
-        return f"{parts.scheme}://{host}"
-    return f"{parts.scheme}://{host}:{port}"
-
-
-def _public_base(callback: str, host: Host) -> str:
-    """The path that the app is reached below: Streamlit's base path, with that of the app it is mounted in before it."""
-    base = _base_path(host.base_path)
-    mounted = callback.removesuffix(_CALLBACK)
-    return mounted if callback.endswith(_CALLBACK) and mounted.endswith(base) and "{" not in mounted else base
-
-
-def _base_path(path: str) -> str:
-    return f"/{path.strip('/')}" if path.strip("/") else ""
 
 
 def _cookie_secret(auth: Mapping[str, Any], host: Host, loopback: bool, reader: Reader) -> Secret[str]:

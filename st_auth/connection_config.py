@@ -18,7 +18,7 @@ __all__ = ["KINDS", "ConnectionConfig", "Kind", "connections_of"]
 Rules = Literal["engine", "file"]
 
 _PREFIX: Final = "st_auth."
-_OURS: Final = ("type", "token_from", "resource", "exchange", "rules", "default")
+_OURS: Final = ("type", "token_from", "login", "resource", "exchange", "rules", "default")
 _CREDENTIALS: Final = ("password", "private_key_file", "private_key_file_pwd", "token")
 _TYPES: Final = {str: "text in quotes", int: "a whole number", bool: "true or false", dict: "a table"}
 _NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
@@ -31,8 +31,10 @@ _POSTGRES: Final = "postgresql+psycopg"
 _PLAIN_TEXT: Final = frozenset({"disable", "allow", "prefer"})
 _ELSEWHERE: Final = frozenset({"host", "hostaddr", "service"})  # what a query may say in place of the address
 _SQL_URL: Final = re.compile(  # as SQLAlchemy reads it
-    r"(?P<scheme>[\w+]+)://(?:[^:/]*(?::(?P<password>[^@]*))?@)?(?P<host>[^/?]*)(?:/[^?]*)?(?:\?(?P<query>.*))?", re.DOTALL
+    r"(?P<scheme>[\w+]+)://(?:(?P<user>[^:/]*)(?::(?P<password>[^@]*))?@)?(?P<host>[^/?]*)(?:/[^?]*)?(?:\?(?P<query>.*))?", re.DOTALL
 )
+_LOGINS: Final = frozenset({"user", "passfile", "odbc_connect"})  # what a query may say in place of the login
+_FILES: Final = ("sqlite", "duckdb")
 _IDENTITIES: Final = frozenset({"role", "session_authorization"})
 
 Fault = tuple[str, str, str]  # the key, what is wrong with it, how to mend it
@@ -43,7 +45,8 @@ class Kind:
     """What one kind of connection may be told: its keys with their types, those it needs, and those that hold an app's own credentials.
 
     `driver` is the module that it imports, `extra` what pip installs it with. `judge` finds what else is wrong with a section. With
-    `needs_token` only a person's own token opens it; `has_rules` says whether `rules` means anything to it.
+    `needs_token` only a person's own token opens it; with `own_login` each person may log in to it with their own name and password, at the
+    address that its key `url` holds; `has_rules` says whether `rules` means anything to it.
     """
 
     name: str
@@ -53,6 +56,7 @@ class Kind:
     extra: str
     credentials: tuple[str, ...] = ()
     needs_token: bool = False
+    own_login: bool = False
     has_rules: bool = True
     judge: Callable[[Mapping[str, Any]], Iterable[Fault]] = lambda _: ()
 
@@ -61,8 +65,9 @@ class Kind:
 class ConnectionConfig:
     """One connection as the app's author configured it.
 
-    `token_from` names the provider whose token of the person opens it; None where the app's own login does, or nobody's. `rules` says
-    who decides about rows: the engine behind the connection, or the app's rule file. Texts in `options` may hold `{claim}`.
+    `token_from` names the provider whose token of the person opens it; None where the app's own login does, or nobody's. With
+    `own_login` the person's own name and password do, which they are asked for once in each login of theirs. `rules` says who decides
+    about rows: the engine behind the connection, or the app's rule file. Texts in `options` may hold `{claim}`.
     """
 
     name: str
@@ -73,6 +78,12 @@ class ConnectionConfig:
     exchange: bool = False
     rules: Rules = "engine"
     is_default: bool = False
+    own_login: bool = False
+
+    @property
+    def server(self) -> str:
+        """Which server its `url` leads to, for people to read; `""` where that is nothing to show."""
+        return str(self.options.get("url", "")).partition("://")[2].partition("/")[0].partition("?")[0].rpartition("@")[2]
 
 
 def _judge_http(section: Mapping[str, Any]) -> Iterator[Fault]:
@@ -106,8 +117,24 @@ def _judge_sql(section: Mapping[str, Any]) -> Iterator[Fault]:
         what = "lets a claim decide where to go or how"
         yield "url", what, "a {claim} may stand in the names of the user and of the database"
     is_here = is_loopback(re.sub(r":\d*$", "", host).strip("[]")) and not _ELSEWHERE & query.keys()
-    if section.get("token_from") and _PLAIN_TEXT & {*query.get("sslmode", ())} and not is_here:
+    in_plain_text = _PLAIN_TEXT & {*query.get("sslmode", ())} and not is_here
+    if section.get("token_from") and in_plain_text:
         yield "url", "would send the token in plain text", "leave sslmode out: the server must then show a certificate"
+    if "login" in section:
+        yield from _judge_own_login(scheme, has_user=parts["user"] is not None or bool(_LOGINS & query.keys()))
+        if in_plain_text:
+            yield "url", "would send the password in plain text", "leave sslmode out: the server must then show a certificate"
+    yield from _judge_identity(scheme, section)
+
+
+def _judge_own_login(scheme: str, *, has_user: bool) -> Iterator[Fault]:
+    if has_user:
+        yield "url", "has a user in it beside login", "leave it out: each person says who they are there"
+    if scheme.startswith(_FILES):
+        yield "login", "means nothing to a file, which asks nobody for a password", "leave it out"
+
+
+def _judge_identity(scheme: str, section: Mapping[str, Any]) -> Iterator[Fault]:
     if scheme != _POSTGRES and (used := [key for key in ("set", "as_role") if section.get(key)]):
         yield used[0], "means something to PostgreSQL alone", f'begin the url with "{_POSTGRES}://", or leave it out'
     settings = section.get("set", {})
@@ -158,10 +185,18 @@ KINDS: Final[Mapping[str, Kind]] = {
         "pymongo",
         "mongo",
         credentials=("password",),
+        own_login=True,
         judge=_judge_mongodb,
     ),
     "SQLConnection": Kind(
-        "sql", {"url": str, "set": dict, "as_role": str}, ("url",), "sqlalchemy", "sql", credentials=("password",), judge=_judge_sql
+        "sql",
+        {"url": str, "set": dict, "as_role": str},
+        ("url",),
+        "sqlalchemy",
+        "sql",
+        credentials=("password",),
+        own_login=True,
+        judge=_judge_sql,
     ),
 }
 
@@ -204,6 +239,7 @@ class _Section:
         self._judge_name()
         self._judge_driver(kind)
         self._judge_keys(kind)
+        own_login = self._own_login(kind)
         token_from = self._token_from(kind, providers)
         return ConnectionConfig(
             name=self._name,
@@ -212,8 +248,9 @@ class _Section:
             token_from=token_from,
             resource=self._text("resource"),
             exchange=self._flag("exchange", needs="resource"),
-            rules=self._rules(kind, token_from),
+            rules=self._rules(kind, is_persons=own_login or token_from is not None),
             is_default=self._flag("default"),
+            own_login=own_login,
         )
 
     def _judge_name(self) -> None:
@@ -245,11 +282,24 @@ class _Section:
         for fault in kind.judge(self._section):
             self._wrong(*fault)
 
+    def _own_login(self, kind: Kind) -> bool:
+        """Whether each person logs in with a name and password of their own, which nothing else may stand beside."""
+        if "login" not in self._section:
+            return False
+        if not kind.own_login:
+            self._wrong("login", f"means nothing to a {kind.name} connection", "leave it out")
+        elif self._section["login"] != "own":
+            self._wrong("login", "says nothing that is known", 'write "own": each person logs in with their own name and password')
+        for key in ("token_from", *kind.credentials):
+            if key in self._section:
+                self._wrong(key, "stands beside login", "decide who logs in: each person with a password of their own (login), or not")
+        return True
+
     def _token_from(self, kind: Kind, providers: tuple[str, ...]) -> str | None:
         own = [key for key in kind.credentials if key in self._section]
         name = self._section.get("token_from")
         if name is None:
-            if kind.needs_token or (kind.credentials and not own):
+            if "login" not in self._section and (kind.needs_token or (kind.credentials and not own)):
                 mend = 'write token_from = "PROVIDER", so that each person opens it with their own login'
                 self._wrong("token_from", "is missing, and there is no other way to log in", mend)
             return None
@@ -258,15 +308,15 @@ class _Section:
             return None
         if not kind.credentials and not kind.needs_token:
             self._wrong("token_from", f"means nothing to a {kind.name} connection", "leave it out")
-        for key in own:
+        for key in own if "login" not in self._section else ():
             self._wrong(key, "stands beside token_from", "decide whose login opens it: the person's (token_from) or the app's")
         return name
 
-    def _rules(self, kind: Kind, token_from: str | None) -> Rules:
+    def _rules(self, kind: Kind, *, is_persons: bool) -> Rules:
         if not kind.has_rules and "rules" in self._section:
             self._wrong("rules", f"means nothing to a {kind.name} connection", "leave it out")
             return "engine"
-        rules = self._section.get("rules", "engine" if token_from else "file")
+        rules = self._section.get("rules", "engine" if is_persons else "file")
         if rules not in ("engine", "file"):
             self._wrong("rules", 'is neither "engine" nor "file"', 'write "file" (the rule file decides) or "engine" (the database does)')
         return "engine" if rules == "engine" else "file"

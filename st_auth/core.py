@@ -83,7 +83,7 @@ def build(config: Config, clock: Clock = SYSTEM, *, http: Callable[[str], Http] 
         _LOGGER.warning("%s", warning)
     sessions, live = Sessions(vault, limits, clock), Live(limits, clock)
     grants = Grants(sessions, live, clients, config.allow, clock)
-    pool = Pool(config.connections, grants, live, app=config.app_id, at_most=config.max_connections, clock=clock)
+    pool = Pool(config.connections, grants, live, app=config.app_id, roles=config.roles, at_most=config.max_connections, clock=clock)
     return Core(
         config=config,
         keyring=keyring,

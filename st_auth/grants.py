@@ -22,6 +22,7 @@ from st_auth.config import Allow
 from st_auth.errors import LoginRefused, LoginRequired, ProviderError, StAuthError, Unavailable
 from st_auth.live import Live, LiveSession
 from st_auth.oauth.tokens import TokenSet
+from st_auth.own_logins import OwnLogins
 from st_auth.secret import Secret
 from st_auth.session_record import Link, body_of
 from st_auth.sessions import Ended, Session, Sessions
@@ -60,6 +61,7 @@ class Grants:
         self._turns = Turns()
         self._failures: dict[str, tuple[Unavailable, float]] = {}
         self._revoking = Workers(_REVOKERS, _REVOCATIONS_AT_MOST)
+        self.own = OwnLogins(sessions, self._read, clock.monotonic)
 
     # -- fresh tokens ----------------------------------------------------------------------------------------------------
 

@@ -89,9 +89,13 @@ def _says(query: str | None, value: str) -> bool:
 
 
 def _faults_of_login(section: Mapping[str, Any]) -> Iterator[Fault]:
-    if "token_from" in section:
+    if "token_from" in section or "login" in section:
         if "user" in section:
-            yield "user", "stands beside token_from", "decide whose login opens it: the person's (token_from) or the app's"
+            yield (
+                "user",
+                f"stands beside {'token_from' if 'token_from' in section else 'login'}",
+                "decide whose login opens it: the person's or the app's",
+            )
     elif "password" in section:
         for key in ("user", "password"):
             if not section.get(key):

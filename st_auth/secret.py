@@ -1,9 +1,10 @@
 """A value that will not print itself."""
 
 import hmac
+from dataclasses import dataclass, field
 from typing import Generic, NoReturn, TypeVar
 
-__all__ = ["AccessToken", "Secret"]
+__all__ = ["AccessToken", "OwnLogin", "Secret"]
 
 T = TypeVar("T", str, bytes)
 
@@ -57,6 +58,16 @@ class AccessToken(str):
 
     def __reduce_ex__(self, protocol: object) -> NoReturn:
         raise TypeError("An access token cannot be pickled or copied.")
+
+
+@dataclass(frozen=True, slots=True)
+class OwnLogin:
+    """A person's own name and password for one connection, given for the address that the section had then: they go nowhere else."""
+
+    connection: str
+    address: str = field(repr=False)
+    user: str = field(repr=False)
+    password: Secret[str] = field(repr=False)
 
 
 def _as_bytes(value: str | bytes) -> bytes:

@@ -2,6 +2,9 @@
 
 The value of a record is  kind (1) | length of the card (4) | sealed card | locked part.  The locked part is the sealed body of a living
 session, with a copy of the card, so that resuming opens one seal; or the sealed farewell of one that ended here; or empty.
+
+The body is nine parts behind their sizes, and behind those the person's own logins to databases, where there are any: records from
+before there were such logins end with the ninth part.
 """
 
 import json
@@ -14,7 +17,7 @@ from typing import Any, Final, Protocol
 
 from st_auth.keyring import framed
 from st_auth.oauth.tokens import TokenSet
-from st_auth.secret import Secret
+from st_auth.secret import OwnLogin, Secret
 from st_auth.stores import Record, from_microseconds, microseconds
 from st_auth.vault import Vault
 
@@ -121,6 +124,7 @@ class Session:
     cookie_key: Secret[bytes]
     claims_at_login: bytes = b""
     links: tuple[Link, ...] = ()
+    logins: tuple[OwnLogin, ...] = ()
     tags: tuple[str, ...] = field(default=(), compare=False, repr=False)
 
     @property
@@ -130,8 +134,10 @@ class Session:
         return profile["sid"]
 
     def without_tokens(self) -> "Session":
-        """The same without anything that opens something at a provider: what a process may keep."""
-        return replace(self, tokens=None, links=(), tags=()) if self.tokens or self.links or self.tags else self
+        """The same without anything that opens something at a provider or a database: what a process may keep."""
+        if not (self.tokens or self.links or self.logins or self.tags):
+            return self
+        return replace(self, tokens=None, links=(), logins=(), tags=())
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,7 +182,7 @@ def open_session(vault: Vault, record_key: str, record: Record, cookie_key: Secr
     body = vault.open_with_cookie(sealed, purpose=_BODY, record_key=record_key, expires_at=expires_at, cookie_key=cookie_key)
     if body is None:
         return None
-    card, claims, profile, at_login, links, *tokens = _split(body)  # neither claims nor profile is parsed: few requests need them
+    card, claims, profile, at_login, links, *tokens, logins = _split(body)  # neither claims nor profile is parsed: few requests need them
     return Session(
         record_key,
         record.version,
@@ -188,6 +194,7 @@ def open_session(vault: Vault, record_key: str, record: Record, cookie_key: Secr
         cookie_key,
         at_login,
         _read_links(links) if links else (),
+        _read_logins(logins) if logins else (),
         record.tags if vault.is_sealed_now(sealed) else (),
     )
 
@@ -208,6 +215,7 @@ def seal_session(vault: Vault, session: Session, tags: tuple[str, ...]) -> Recor
     key, expires_at, card = session.record_key, session.expires_at, _write_card(session.card)
     links = _write_links(session.links) if session.links else b""
     body = _join(card, session.claims_json, session.profile_json, session.claims_at_login, links, *_write_tokens(session.tokens))
+    body += _write_logins(session.logins) if session.logins else b""
     locked = vault.seal_with_cookie(body, purpose=_BODY, record_key=key, expires_at=expires_at, cookie_key=session.cookie_key)
     return Record(_LIVING + _sealed_card(vault, key, card, expires_at) + locked, expires_at, tags)
 
@@ -257,7 +265,8 @@ def _join(*parts: bytes) -> bytes:
 
 
 def _split(body: bytes) -> list[bytes]:
-    ends = accumulate(_SIZES.unpack_from(body), initial=_SIZES.size)
+    """The parts, and what stands behind them."""
+    ends = [*accumulate(_SIZES.unpack_from(body), initial=_SIZES.size), len(body)]
     return [body[start:end] for start, end in pairwise(ends)]
 
 
@@ -310,6 +319,14 @@ def _read_links(plain: bytes) -> tuple[Link, ...]:
         for provider, issuer, subject, *parts in _parsed(plain)
         if (tokens := _read_tokens(*(part.encode() for part in parts)))
     )
+
+
+def _write_logins(logins: tuple[OwnLogin, ...]) -> bytes:
+    return _json([[login.connection, login.address, login.user, login.password.reveal()] for login in logins])
+
+
+def _read_logins(plain: bytes) -> tuple[OwnLogin, ...]:
+    return tuple(OwnLogin(connection, address, user, Secret(password)) for connection, address, user, password in _parsed(plain))
 
 
 def _token_bytes(token: Secret[str] | None) -> bytes:

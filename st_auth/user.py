@@ -6,10 +6,12 @@ from datetime import datetime, timedelta
 from types import MappingProxyType
 from typing import Any, TypeVar
 
+from st_auth import audit
+from st_auth.access.permissions import Granted, Roles
 from st_auth.connections.handle import Frame, Handle, handle_of
 from st_auth.connections.place import Place
 from st_auth.connections.pool import Pool
-from st_auth.errors import LoginRequired
+from st_auth.errors import ConfigError, LoginRequired, PermissionDenied, Problem
 from st_auth.grants import Grants
 from st_auth.live import LiveSession
 from st_auth.personal import SHARED, Personal
@@ -59,13 +61,15 @@ class User(Personal):
     in a function that Streamlit caches for everybody, and it raises LoginRequired once its session has ended.
     """
 
-    __slots__ = ("_facts", "_grants", "_live", "_place", "_pool", "_profile", "_session")
+    __slots__ = ("_facts", "_granted", "_grants", "_live", "_place", "_pool", "_profile", "_roles", "_session")
 
-    def __init__(self, live: LiveSession, place: Place, grants: Grants, pool: Pool) -> None:
+    def __init__(self, live: LiveSession, place: Place, grants: Grants, pool: Pool, roles: Roles | None = None) -> None:
         self._live = live
         self._place = place
         self._grants = grants
         self._pool = pool
+        self._roles = roles
+        self._granted: tuple[bytes, Granted | None] = (b"", None)
         self._facts: tuple[bytes, Mapping[str, Any]] = (b"", {})
         self._profile: tuple[bytes, dict[str, Any]] = (b"", {})
         self._session = UserSession(live)
@@ -102,6 +106,39 @@ class User(Personal):
         if self._facts[0] is not written:
             self._facts = (written, MappingProxyType(json.loads(written)))
         return self._facts[1]
+
+    @property
+    def roles(self) -> tuple[str, ...]:
+        """The roles of rules.toml that the person has by their claims now, in the file's order. Raises ConfigError without that file."""
+        return self._allowed().roles
+
+    @property
+    def permissions(self) -> frozenset[str]:
+        """What these roles grant, as it is written there: `*` may stand in it. Raises ConfigError without that file."""
+        return self._allowed().permissions
+
+    def can(self, permission: str) -> bool:
+        """Whether a role of the person's grants this permission, by the claims as they are now.
+
+            if user.can("sales:export"):
+                st.download_button(...)
+
+        `permission` is an exact name. Raises ConfigError where there is no rules.toml, ValueError for a name with `*`.
+        """
+        return self._allowed().allows(permission)
+
+    def require(self, permission: str) -> None:
+        """Go on only for somebody who may do this: others see what they lack and whom to ask, and the script stops.
+
+        Elsewhere than in the script's own thread, such as in a bound function or a test, it raises PermissionDenied with `.permission`.
+        """
+        if self.can(permission):
+            return
+        card = self._live.stored.card
+        audit.record("permission_denied", login_id=card.login_id, issuer=card.issuer, subject=card.subject, permission=permission)
+        hint = "Ask whoever looks after this app or your company's logins for it."
+        message = f"This needs the permission “{permission}”, which your login does not have."
+        self._place.refuse(PermissionDenied(message, code="permission_missing", hint=hint, permission=permission))
 
     @property
     def provider(self) -> str:
@@ -163,6 +200,16 @@ class User(Personal):
         self._place.require(self._here().login_id)
         return self._place.bind(act)
 
+    def _allowed(self) -> Granted:
+        written = self._here().stored.claims_json
+        granted = self._granted[1]
+        if granted is None or self._granted[0] is not written:
+            if self._roles is None:
+                raise _no_rules()
+            granted = self._roles.granted(self.claims, self.groups)
+            self._granted = (written, granted)
+        return granted
+
     def _about(self) -> dict[str, Any]:
         written = self._here().stored.profile_json
         if self._profile[0] is not written:
@@ -189,3 +236,9 @@ class User(Personal):
 
     def __repr__(self) -> str:
         return "User(***)" if self._live.ended else f"User({self._live.stored.card.name!r})"
+
+
+def _no_rules() -> ConfigError:
+    smallest = '[access]\n    claim = "groups"\n\n    [roles]\n    analysts = ["sales:read"]'
+    mend = f"write it, and see docs/permissions.md:\n\n    {smallest}\n"
+    return ConfigError([Problem(".streamlit/rules.toml", "[roles]", "is not there, so nothing says who may do what", mend)])

@@ -38,6 +38,8 @@ def requests(cookie: str, issuer: str) -> Iterator[Request]:
         yield "GET", "/auth/ended?why=idle&next=%2F" + "a" * 500, DOCUMENT | wrong, None
         yield "GET", "/auth/logout", DOCUMENT | wrong, None
         yield "POST", "/auth/logout", FORM | wrong, b"token=" + b"x" * 4000
+        yield "GET", f"/auth/connect?ask={number}" + "x" * 500, DOCUMENT | wrong, None
+        yield "POST", f"/auth/connect?ask={number}", FORM | wrong, b"user=x&password=" + b"x" * 4000
         yield "POST", "/auth/backchannel-logout", FORM, b"logout_token=" + token
         yield "POST", "/auth/backchannel-logout", FORM, b"logout_token=" + b"x" * 40_000
         yield "GET", f"/auth/frontchannel-logout?iss={issuer}&sid={number}", {}, None

@@ -3,8 +3,9 @@
 import sys
 
 import pytest
+from hypothesis import example, given, strategies as some
 
-from st_auth.config import Host, parse
+from st_auth.config import ConnectionConfig, Host, parse
 from st_auth.errors import ConfigError
 
 OIDC = {"client_id": "x", "client_secret": "x", "server_metadata_url": "https://issuer.example/.well-known/openid-configuration"}
@@ -204,3 +205,54 @@ def test_only_postgresql_is_told_who_the_person_is(key, value):
 )
 def test_settings_are_texts_and_leave_the_role_alone(settings, key, what):
     assert problems(mine={**APP, "set": settings})[f"connections.mine.{key}"] == what
+
+
+OWN = {"type": "st_auth.SQLConnection", "url": "postgresql+psycopg://db.acme.com/erp", "login": "own"}
+
+
+def test_each_person_may_log_in_to_a_database_as_themselves():
+    one = read(erp={**OWN, "url": "postgresql+psycopg://db.acme.com:5433/erp_{tenant}?application_name=x"}).connections["erp"]
+    assert (one.own_login, one.token_from, one.rules, one.server) == (True, None, "engine", "db.acme.com:5433")
+    assert "login" not in one.options
+    assert read(erp={**OWN, "url": "postgresql+psycopg:///erp?host=db.acme.com"}).connections["erp"].server == ""
+    assert not read(mine=SQL).connections["mine"].own_login
+
+
+@pytest.mark.parametrize(
+    ("section", "key", "what"),
+    [
+        ({**OWN, "token_from": "okta"}, "token_from", "stands beside login"),
+        ({**OWN, "password": "x"}, "password", "stands beside login"),
+        ({**OWN, "password": ""}, "password", "stands beside login"),
+        ({**OWN, "resource": "x"}, "resource", "needs token_from"),
+        ({**OWN, "login": "mine"}, "login", "says nothing that is known"),
+        ({**OWN, "login": True}, "login", "says nothing that is known"),
+        ({**OWN, "login": ""}, "login", "says nothing that is known"),
+        ({**OWN, "url": "postgresql+psycopg://app@db.acme.com/erp"}, "url", "has a user in it beside login"),
+        ({**OWN, "url": "postgresql+psycopg://@db.acme.com/erp"}, "url", "has a user in it beside login"),
+        ({**OWN, "url": "postgresql+psycopg://{sub}@db.acme.com/erp"}, "url", "has a user in it beside login"),
+        ({**OWN, "url": "postgresql+psycopg://db.acme.com/erp?user=app"}, "url", "has a user in it beside login"),
+        ({**OWN, "url": "postgresql+psycopg://db.acme.com/erp?passfile=x"}, "url", "has a user in it beside login"),
+        ({**OWN, "url": "mssql+pyodbc://?odbc_connect=UID%3Dapp"}, "url", "has a user in it beside login"),
+        ({**OWN, "url": "postgresql+psycopg://db.acme.com/erp?password=x"}, "url", "has a password in it"),
+        ({**OWN, "url": "postgresql+psycopg://db.acme.com/erp?sslmode=prefer"}, "url", "would send the password in plain text"),
+        ({**OWN, "url": "sqlite:///erp.db"}, "login", "means nothing to a file, which asks nobody for a password"),
+        ({**SNOW, "login": "own"}, "login", "means nothing to a snowflake connection"),
+        ({**DUCK, "login": "own"}, "login", "means nothing to a duckdb connection"),
+    ],
+)
+def test_a_login_of_their_own_stands_alone_and_where_it_means_something(section, key, what):
+    assert problems(erp=section)[f"connections.erp.{key}"] == what
+
+
+def test_a_password_goes_unencrypted_to_this_machine_alone():
+    assert read(erp={**OWN, "url": "postgresql+psycopg://127.0.0.1:5432/erp?sslmode=disable"}).connections
+
+
+@given(some.text())
+@example("postgresql://user:secret@db.acme.com/x")
+@example("mongodb+srv://a:1,b:2/x?y=z@w")
+def test_the_server_that_people_are_shown_holds_no_user_path_or_query(url):
+    shown = ConnectionConfig("erp", "sql", {"url": url}).server
+    assert not set("@/?") & set(shown)
+    assert shown in url

@@ -11,6 +11,7 @@ import pytest
 
 from st_auth import cli
 from st_auth.config import Host, parse
+from st_auth.rules_config import read_rules
 
 ROOT = Path(__file__).parents[1]
 PAGES = [ROOT / "README.md", ROOT / "SECURITY.md", ROOT / "examples" / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -65,6 +66,16 @@ def test_every_toml_block_is_one_that_the_app_would_start_with(block, tmp_path):
     whole["auth"] = _made_whole(whole["auth"])
 
     assert parse(whole, Host(port=8501, folder=tmp_path), env={}).providers
+
+
+def test_every_block_of_rules_is_one_that_the_app_would_start_with(tmp_path):
+    shown = [block for block in blocks("toml") if block.text.startswith("# .streamlit/rules.toml")]
+    for block in shown:
+        problems = []
+        (tmp_path / "rules.toml").write_text(block.text, "utf-8")
+        assert read_rules(tmp_path / "rules.toml", problems).grants
+        assert problems == []
+    assert shown
 
 
 _CLIENT = {"client_id": "x", "client_secret": "x", "server_metadata_url": "https://issuer.example/.well-known/openid-configuration"}

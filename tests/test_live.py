@@ -52,6 +52,12 @@ class Anywhere:
     def wait(self, text):
         return nullcontext()
 
+    def refuse(self, denied):
+        raise denied
+
+    def ask_for_login(self, login_id, name, server):
+        pass
+
     def bind(self, act):
         return act
 

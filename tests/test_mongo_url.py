@@ -13,6 +13,8 @@ AUTH = {"redirect_uri": "https://sales.acme.com/oauth2callback", "cookie_secret"
 MINE = {"type": "st_auth.MongoDBConnection", "url": "mongodb+srv://cluster.acme.com/", "database": "crm", "token_from": "default"}
 APPS = {**{key: MINE[key] for key in ("type", "url", "database")}, "user": "app", "password": "hunter2-hunter2"}
 
+OWN = {**{key: MINE[key] for key in ("type", "url", "database")}, "login": "own"}
+
 
 def read(section):
     return parse({"auth": AUTH, "connections": {"it": section}}, Host(port=8501), env={})
@@ -31,6 +33,8 @@ def test_the_persons_own_login_leaves_rows_to_the_engine_and_the_apps_own_to_the
         ("mongodb", "file"),
     ]
     assert "hunter2" not in repr(read(APPS))
+    own = read(OWN).connections["it"]
+    assert (own.own_login, own.rules, own.server) == (True, "engine", "cluster.acme.com")
 
 
 @pytest.mark.parametrize(
@@ -155,6 +159,9 @@ def test_plain_text_is_for_one_host_that_is_this_machine(url, plain):
     ("changed", "key", "what"),
     [
         ({**MINE, "user": "app"}, "user", "stands beside token_from"),
+        ({**OWN, "user": "app"}, "user", "stands beside login"),
+        ({**OWN, "password": "hunter2"}, "password", "stands beside login"),
+        ({**OWN, "url": "mongodb://ana@db.acme.com/"}, "url", "has a user or a password in it"),
         ({**MINE, "password": "hunter2"}, "password", "stands beside token_from"),
         ({**APPS, "user": ""}, "user", "is missing"),
         ({**APPS, "password": ""}, "password", "is missing"),

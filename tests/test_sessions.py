@@ -3,6 +3,7 @@
 import base64
 import json
 import logging
+import struct
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -12,9 +13,10 @@ import pytest
 from hypothesis import given, settings, strategies as some
 from hypothesis.stateful import Bundle, RuleBasedStateMachine, invariant, rule
 
+from st_auth import session_record
 from st_auth.keyring import Keyring
 from st_auth.oauth.tokens import TokenSet
-from st_auth.secret import Secret
+from st_auth.secret import OwnLogin, Secret
 from st_auth.sessions import Ended, Limits, Session, Sessions, parse_cookie
 from st_auth.stores.memory import MemoryStore
 from st_auth.stores.sqlite import SqliteStore
@@ -352,6 +354,68 @@ def test_a_farewell_holds_what_there_is(sessions, login, farewell):
     sessions.end(session, "logout")
 
     assert sessions.resume(cookie).farewell == farewell
+
+
+def with_logins(sessions, *logins):
+    cookie, session = sessions.begin(Login())
+    return cookie, sessions.change(session, lambda one: replace(one, logins=logins))
+
+
+OWN = OwnLogin("erp", "postgresql://db.acme.com/erp", "ada", Secret("only ada's: ü"))
+
+
+@given(some.lists(some.tuples(*[some.text(some.characters())] * 3, some.text()), max_size=3))
+def test_logins_to_databases_come_back_as_they_were_given(fields):
+    clock = TurnedClock()
+    sessions = over(MemoryStore(clock.clock), clock)
+    logins = tuple(OwnLogin(connection, address, user, Secret(password)) for connection, address, user, password in fields)
+
+    cookie, changed = with_logins(sessions, *logins)
+
+    assert sessions.resume(cookie).logins == changed.logins == logins
+
+
+def test_logins_to_databases_stay_through_touches_claims_and_a_step_up(sessions, clock):
+    cookie, session = with_logins(sessions, OWN)
+    clock.advance(MINUTE)
+    sessions.touch(session, clock.now())
+    sessions.settle(sessions.claim(sessions.resume(cookie), "c"), "c", lambda one: one)
+
+    cookie, begun = sessions.step_up(sessions.resume(cookie), Login())
+
+    assert sessions.resume(cookie).logins == begun.logins == (OWN,)
+
+
+def test_an_end_leaves_nothing_of_a_login_to_a_database(sessions, store):
+    cookie, session = with_logins(sessions, OWN)
+
+    ended = sessions.end(session, "logout")
+
+    assert ended.was.logins == (OWN,)
+    assert set(sessions.resume(cookie).farewell) == {"provider", "id_token", "logout_hint"}
+    assert OWN.password.reveal() not in repr(sessions.resume(cookie).farewell)
+    assert not hasattr(sessions.resume(cookie), "logins")
+
+
+def test_a_record_from_before_there_were_logins_to_databases_opens(sessions, store):
+    """Its body ends with the ninth part; a body of today without any is the same."""
+    cookie, session = sessions.begin(Login())
+    vault = sessions._vault
+    locked = session_record._locked(store.get(session.record_key))
+    body = vault.open_with_cookie(
+        locked, purpose="session", record_key=session.record_key, expires_at=session.expires_at, cookie_key=session.cookie_key
+    )
+
+    assert len(body) == 36 + sum(struct.unpack_from(">9I", body))
+    assert sessions.resume(cookie).logins == ()
+
+
+def test_a_process_keeps_no_login_to_a_database(sessions):
+    _, session = with_logins(sessions, OWN)
+
+    assert session.without_tokens().logins == ()
+    assert replace(session, tokens=None, links=(), tags=()).without_tokens().logins == ()
+    assert "only ada" not in repr(session)
 
 
 def test_a_session_ends_once(sessions):

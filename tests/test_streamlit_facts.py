@@ -3,6 +3,7 @@
 import asyncio
 import io
 import json
+import threading
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -17,6 +18,7 @@ from streamlit.proto.BackMsg_pb2 import BackMsg
 from streamlit.proto.ForwardMsg_pb2 import ForwardMsg
 from streamlit.runtime.runtime_util import serialize_forward_msg
 from streamlit.runtime.scriptrunner_utils.script_run_context import get_script_run_ctx
+from streamlit.testing.v1 import AppTest
 from streamlit.web.server.starlette import starlette_app_utils, starlette_websocket
 from streamlit.web.server.starlette.starlette_app import create_starlette_app
 
@@ -455,6 +457,38 @@ def test_without_an_app_none_is_found(runtime):
     assert facts.app_of_runtime() is None
 
 
+@pytest.mark.parametrize(
+    ("thread", "location", "expected"),
+    [
+        ("ScriptRunner.scriptThread", "main_script", True),
+        ("ScriptRunner.scriptThread", "fragment", True),
+        ("ScriptRunner.scriptThread", "callback", False),
+        ("ThreadPoolExecutor-0_0", "main_script", False),
+    ],
+)
+def test_the_page_is_drawn_in_the_scripts_thread_and_not_in_a_callback_of_a_fragment(thread, location, expected):
+    from streamlit.runtime.scriptrunner_utils.script_run_context import RunLocation, ThreadState
+
+    said = []
+
+    def run():
+        ThreadState.initialize(run_location=RunLocation(location), fragment_id="f" if location != "main_script" else None)
+        said.append(facts.is_for_drawing())
+
+    one = threading.Thread(target=run, name=thread)
+    one.start()
+    one.join(20)
+    assert said == [expected]
+
+
+def test_a_scripts_thread_without_a_run_is_taken_as_it_is():
+    said = []
+    one = threading.Thread(target=lambda: said.append(facts.is_for_drawing()), name="ScriptRunner.scriptThread")
+    one.start()
+    one.join(20)
+    assert said == [True]
+
+
 def test_the_socket_of_a_session_is_the_object_in_its_scope(runtime):
     ours = object()
     a_session(runtime, "with", {facts.SOCKET_KEY: ours})
@@ -576,3 +610,8 @@ def test_a_folder_that_is_left_unwatched_stays_so_when_the_options_are_read_agai
             assert str(tmp_path) in config.get_option("server.folderWatchBlacklist")
         finally:
             undo()
+
+
+def test_an_app_test_knows_its_script(tmp_path):
+    (tmp_path / "page.py").write_text("")
+    assert facts.script_of(AppTest.from_file(tmp_path / "page.py")) == tmp_path / "page.py"

@@ -1,12 +1,15 @@
 """What app code holds: who it is, that it ends with the session, and that it goes nowhere else."""
 
 import copy
+import json
 import pickle
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 
-from st_auth.errors import LoginRequired
+from st_auth.access.permissions import Roles
+from st_auth.errors import ConfigError, LoginRequired, PermissionDenied
 from st_auth.live import Live
 from st_auth.testing import Somebody
 from st_auth.user import User
@@ -143,3 +146,58 @@ def test_a16_in_a_function_that_is_cached_for_everybody_there_is_no_token(live, 
 
     with pytest.raises(TypeError, match="shown to everybody"):
         shared.token()
+
+
+# -- what somebody may do ------------------------------------------------------------------------------------------------------
+
+ROLES = Roles("groups", {"finance": frozenset({"sales:read"}), "admins": frozenset({"*"})})
+
+
+@pytest.fixture
+def allowed(live, world):
+    return User(live, Anywhere(), world.grants, world.pool, ROLES)
+
+
+def test_it_says_what_the_person_may_do(allowed):
+    assert (allowed.roles, allowed.permissions) == (("finance",), {"sales:read"})
+    assert [allowed.can(one) for one in ("sales:read", "sales:export")] == [True, False]
+    allowed.require("sales:read")
+
+
+def test_what_is_lacking_is_named_and_audited(allowed, live, caplog):
+    caplog.set_level("INFO", "st_auth.audit")
+
+    with pytest.raises(PermissionDenied, match="“sales:export”") as caught:
+        allowed.require("sales:export")
+
+    assert (caught.value.code, caught.value.permission) == ("permission_missing", "sales:export")
+    assert caught.value.hint
+    line = json.loads(caplog.messages[-1])
+    assert (line["event"], line["permission"], line["login_id"]) == ("permission_denied", "sales:export", live.login_id)
+
+
+def test_other_claims_after_a_refresh_are_other_permissions_at_once(allowed, live):
+    assert not allowed.can("sales:export")
+    profile = json.dumps({**json.loads(live.stored.profile_json), "groups": ["admins"]}).encode()
+    live.stored = replace(live.stored, claims_json=bytes(bytearray(live.stored.claims_json)), profile_json=profile)
+    assert allowed.can("sales:export")
+    assert allowed.roles == ("admins",)
+
+
+def test_without_a_rules_file_the_error_shows_the_smallest_one(user):
+    for act in (lambda: user.roles, lambda: user.permissions, lambda: user.can("sales:read"), lambda: user.require("sales:read")):
+        with pytest.raises(ConfigError, match=r"analysts = \[\"sales:read\"\]"):
+            act()
+
+
+def test_after_the_end_nobody_may_anything(allowed, live, world):
+    assert allowed.can("sales:read")
+    world.live.end(live, "logout")
+    for act in (lambda: allowed.roles, lambda: allowed.can("sales:read"), lambda: allowed.require("sales:read")):
+        with pytest.raises(LoginRequired):
+            act()
+
+
+def test_in_a_function_that_is_cached_for_everybody_nobody_is_asked_what_they_may(live, world):
+    with pytest.raises(TypeError, match="shown to everybody"):
+        User(live, Anywhere(shared=True), world.grants, world.pool, ROLES).can("sales:read")

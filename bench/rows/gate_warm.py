@@ -77,7 +77,7 @@ def gate_warm(ground: Ground) -> list[Row | Note]:
     for one in people:
         one.log_in()
     tabs = [one.tab(one.app.url) for one in people]
-    ours, peer = by_turns(5, *(_measure_in(tab) for tab in tabs))
+    ours, peer = by_turns(25, *(_measure_in(tab) for tab in tabs))
     first_half, outcome = _end_half_way(apps[0], people[0], tabs[0])
     row = against_peer("gate_warm", ours / 1000, peer / 1000, "µs", "≤ 0.3", holds=outcome == "StopException")
     said = f"gate_warm: half-way ({first_half / 1000:.2f} µs a call until then) the session ended; the next call of that run: {outcome}"

@@ -37,3 +37,5 @@ chart = orders.pivot_table("revenue", "month", by, "sum")
 st.bar_chart(chart.set_index(chart.index.strftime("%b")), sort=False, x_label="", y_label="€")
 money, month = st.column_config.NumberColumn(format="euro"), st.column_config.DateColumn(format="MMM YYYY")
 st.dataframe(orders, hide_index=True, column_config={"month": month, "revenue": money})
+if user.can("sales:export"):
+    st.download_button("Export", orders.to_csv(index=False), "orders.csv", "text/csv", icon=":material/download:")

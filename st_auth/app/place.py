@@ -4,12 +4,12 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager, nullcontext
 from contextvars import ContextVar
 from functools import wraps
-from typing import Any, Final, TypeVar
+from typing import Any, Final, NoReturn, TypeVar
 
 import streamlit as st
 
 from st_auth import streamlit_facts as facts
-from st_auth.errors import CrossSessionError
+from st_auth.errors import CrossSessionError, PermissionDenied
 from st_auth.personal import SHARED
 
 __all__ = ["PLACE", "ScriptPlace"]
@@ -42,6 +42,21 @@ class ScriptPlace:
     def wait(self, text: str) -> AbstractContextManager[object]:
         """Show a spinner on the page, from the script's own thread; others would draw where they do not belong."""
         return nullcontext() if _is_bound.get() or facts.script_run_ctx() is None else st.spinner(text)
+
+    def refuse(self, denied: PermissionDenied) -> NoReturn:
+        """Say on the page what is missing, and stop; raise it where nothing is drawn."""
+        if _is_bound.get() or not facts.is_for_drawing():
+            raise denied
+        st.subheader("You may not open this", anchor=False)
+        st.warning(f"{denied} {denied.hint}", icon=":material/lock:")
+        st.stop()
+
+    def ask_for_login(self, login_id: str, name: str, server: str) -> None:
+        """Ask the person for their own login to a connection where the page is drawn; elsewhere return."""
+        from st_auth.app.ask import ask_for_login
+
+        if facts.is_for_drawing() and not _is_bound.get():
+            ask_for_login(login_id, name, server)
 
     def bind(self, act: Callable[..., T]) -> Callable[..., T]:
         """Return `act` for another thread, where it runs as a part of this run; in a run of somebody else's it refuses."""

@@ -10,7 +10,7 @@ from st_auth.connections.opening import Connection, attempt
 from st_auth.connections.place import Place
 from st_auth.connections.pool import Pool
 from st_auth.connections.results import key_of, ttl_of
-from st_auth.errors import PermissionDenied
+from st_auth.errors import LoginRequired, PermissionDenied
 from st_auth.live import LiveSession
 from st_auth.personal import Personal
 
@@ -67,8 +67,27 @@ class Handle(Personal):
         self._require_here()
         self._pool.close_one(self._live.login_id, self._config.name)
 
+    def forget_login(self) -> None:
+        """Forget the person's own name and password for this connection, and close it; the next use asks for them again.
+
+        Works as a callback: `st.button("Log out of erp", on_click=erp.forget_login)`. Raises TypeError for a connection that is not
+        opened with a login of the person's own.
+        """
+        self._require_here()
+        if not self._config.own_login:
+            raise TypeError(f"The connection “{self._config.name}” is not opened with a name and password of the person's own.")
+        self._pool.forget_login(self._live, self._config)
+
     def _do(self, act: Callable[[Any], T]) -> T:
-        """Do something with what the kind's `connect` gave."""
+        """Do something with what the kind's `connect` gave; where that needs a login of the person's own, the page asks for it."""
+        try:
+            return self._done(act)
+        except LoginRequired as needed:
+            if needed.code == "login_needed":
+                self._place.ask_for_login(self._live.login_id, self._config.name, self._config.server)
+            raise
+
+    def _done(self, act: Callable[[Any], T]) -> T:
         self._require_here()
         used: list[Connection] = []
 

@@ -1,4 +1,4 @@
-"""MongoDB as the person: PyMongo's client, which logs in with their token (MONGODB-OIDC) or with the app's password (SCRAM)."""
+"""MongoDB as the person: PyMongo's client, which logs in with their token (MONGODB-OIDC), their password or the app's (SCRAM)."""
 
 import re
 import threading
@@ -32,7 +32,7 @@ _ATLAS: Final = 8000
 
 def connect(opening: Opening) -> "MongoDB":
     """Make a client and log in once. Raises ConnectionFailed (`token_not_accepted`, `login_refused`, `unreachable`), PermissionDenied, or
-    Stale where another token of the person's may help.
+    Stale where another token or login of the person's may help.
     """
     connection = MongoDB(opening, SYSTEM)
     attempt(connection.open, connection.failed_to_open)
@@ -48,7 +48,9 @@ def credentials_of(opening: Opening, tokens: "Tokens | None") -> dict[str, Any]:
 
 
 def login_of(opening: Opening) -> tuple[str, Secret[str]]:
-    """The name and the password that the opening logs in with where it has no token: the app's own."""
+    """The name and the password that the opening logs in with where it has no token: the person's own, or the app's."""
+    if opening.login is not None:
+        return opening.login.user, opening.login.password
     return str(opening.options.get("user", "")), Secret(str(opening.options.get("password", "")))
 
 
@@ -128,6 +130,7 @@ class MongoDB:
         self._errors = errors
         self._name = opening.config.name
         self._tokens = None if opening.token is None else Tokens(opening, clock)
+        self._by_person = opening.token is not None or opening.login is not None
         self._over = threading.Event()
         database = _database_of(opening)
 
@@ -189,7 +192,7 @@ class MongoDB:
             hint = "Check `url` in the section, and that this server may reach the database."
             return self._failure("unreachable", f"{self._said(error)}.", hint, error)
         failed = self._refused(error)
-        return failed if self._tokens is None else Stale(failed)
+        return Stale(failed) if self._by_person else failed
 
     def failed(self, error: Exception) -> ConnectionFailed:
         """Say what an error of PyMongo's means."""
@@ -210,7 +213,8 @@ class MongoDB:
 
     def _refused(self, error: Exception) -> ConnectionFailed:
         if self._tokens is None:
-            hint = "Check user and password in the section, and authSource in `url`."
+            where = "and" if self._by_person else "in the section, and"
+            hint = f"Check user and password {where} authSource in `url`."
             return self._failure("login_refused", f"the database does not take this login ({self._said(error)}).", hint, error)
         hint = "Your administrator can say whether the database takes this login's tokens; see docs/connections.md."
         what = f"the database does not accept your login's token ({self._said(error)})."

@@ -8,7 +8,7 @@ from urllib.parse import quote
 
 from st_auth.config import ConnectionConfig
 from st_auth.errors import ConnectionFailed, PermissionDenied, StAuthError
-from st_auth.secret import Secret
+from st_auth.secret import OwnLogin, Secret
 
 __all__ = ["Connection", "Opening", "SQLConnection", "Stale", "attempt", "failure", "filled", "reason"]
 
@@ -23,6 +23,9 @@ _LONGEST_REASON: Final = 300
 class Opening:
     """A person's connection on its way: the options with their claims filled in, the role, the token if it takes one, and for whom.
 
+    `login` is the person's own name and password where the section says so. Whoever opens with it keeps it no longer than that, and asks
+    `renewed` for it where another session is to be opened.
+
     `tag` says in a server's own log whose connection it is: app, subject and login id as JSON. `renewed` returns the same as it is now,
     for a kind that shows its token at each use: with what the claims say now, and a token that is fresh and not the one that was refused.
     """
@@ -35,6 +38,7 @@ class Opening:
     login_id: str
     tag: str
     renewed: Callable[[Secret[str] | None], "Opening"] = field(repr=False)
+    login: OwnLogin | None = None
 
 
 class Connection(Protocol):
@@ -78,7 +82,7 @@ class SQLConnection(Connection, Protocol):
 
 
 class Stale(Exception):
-    """The server did not take the token; another one may help. `failed` is what to say if it does not."""
+    """The server did not take the token, or the person's own login; another one may help. `failed` is what to say if it does not."""
 
     def __init__(self, failed: ConnectionFailed) -> None:
         super().__init__(str(failed))

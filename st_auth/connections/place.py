@@ -2,7 +2,9 @@
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from typing import Protocol, TypeVar
+from typing import NoReturn, Protocol, TypeVar
+
+from st_auth.errors import PermissionDenied
 
 __all__ = ["Place"]
 
@@ -22,6 +24,14 @@ class Place(Protocol):
 
     def wait(self, text: str) -> AbstractContextManager[object]:
         """Show that something takes a while."""
+        ...
+
+    def refuse(self, denied: PermissionDenied) -> NoReturn:
+        """Show the person what they lack and stop the script, or raise `denied` where nothing can be shown."""
+        ...
+
+    def ask_for_login(self, login_id: str, name: str, server: str) -> None:
+        """Ask the person for their own name and password for a connection, and stop the run; return where nobody can be asked."""
         ...
 
     def bind(self, act: Callable[..., T]) -> Callable[..., T]:

@@ -3,12 +3,13 @@
 import json
 import logging
 import threading
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import replace
 from functools import partial
 from importlib import import_module
 from typing import Any, Final, TypeVar
 
+from st_auth.access.permissions import Roles
 from st_auth.clock import SYSTEM, Clock
 from st_auth.config import ConnectionConfig
 from st_auth.connections.opened import Key, Opened, Wanted
@@ -18,7 +19,7 @@ from st_auth.connections.results import Results
 from st_auth.errors import ConfigError, ConnectionFailed, LoginRequired, Problem, Unavailable
 from st_auth.grants import Grants
 from st_auth.live import Live, LiveSession
-from st_auth.secret import Secret
+from st_auth.secret import OwnLogin, Secret
 from st_auth.workers import Turns, Workers
 
 __all__ = ["Pool"]
@@ -45,6 +46,7 @@ class Pool:
         live: Live,
         *,
         app: str = "",
+        roles: Roles | None = None,
         at_most: int = 500,
         clock: Clock = SYSTEM,
     ) -> None:
@@ -53,12 +55,14 @@ class Pool:
         self._grants = grants
         self._live = live
         self._app = app
+        self._roles = roles
         self._at_most = at_most
         self._clock = clock
         self._lock = threading.Lock()
         self._opened: dict[str, dict[Key, Opened]] = {}
         self._failed: dict[tuple[str, Key], tuple[ConnectionFailed, float]] = {}
         self._turns = Turns()
+        self._changes: dict[str, int] = {}  # how often a person has given or taken back a login of their own
         self._closing = Workers(_CLOSERS, _CLOSINGS_AT_MOST)
         self._closed = False
         live.on_end(self.end)
@@ -76,7 +80,8 @@ class Pool:
         raise ConfigError([Problem(".streamlit/secrets.toml", key, "is not there" if name else "has no default", mend)])
 
     def use(self, live: LiveSession, config: ConnectionConfig, role: str | None, place: Place, act: Callable[[Connection], T]) -> T:
-        """Do something with a person's connection: open it where it is not, and once more where its server has ended it.
+        """Do something with a person's connection: open it where it is not, and once more where its server has ended it; each time where we
+        have, as the person changed roles or closed it in another tab.
 
         Raises LoginRequired, ConnectionFailed, PermissionDenied, ProviderError or Unavailable.
         """
@@ -88,7 +93,7 @@ class Pool:
             except Exception as error:  # every driver has a tree of its own
                 if live.ended:  # its statement was stopped on purpose
                     raise _over() from None
-                if before is not None or not opened.connection.is_over(error):
+                if not opened.connection.is_over(error) or (before is not None and not opened.over):
                     raise
                 before = opened
             finally:
@@ -102,8 +107,11 @@ class Pool:
             raise Unavailable("The store does not answer.", code="store")
 
     def source(self, live: LiveSession, config: ConnectionConfig, role: str | None) -> str:
-        """Say in one text what a person's results come from, so that those of another role are not taken for them."""
-        return json.dumps(self._wanted(live, config, role).key)
+        """Say in one text what a person's results come from, so that those of another role, or of what they might do before, are not taken
+        for them.
+        """
+        may = () if self._roles is None else sorted(self._roles.granted(*_said_of(live)).permissions)
+        return json.dumps([self._wanted(live, config, role).key, may])
 
     def _wanted(self, live: LiveSession, config: ConnectionConfig, role: str | None) -> Wanted:
         options = _options(live, config)
@@ -143,12 +151,17 @@ class Pool:
         self._require_rested(wanted)
         self._close_replaced(wanted)
         self._make_room()
+        login_id = wanted.live.login_id
+        changes = self._changes.get(login_id)
         try:
-            opened = self._connected(wanted)
+            opened = self._kept(wanted, self._connected(wanted))
         except ConnectionFailed as failed:
-            self._failed[wanted.live.login_id, wanted.key] = failed, self._clock.monotonic()
+            self._failed[login_id, wanted.key] = failed, self._clock.monotonic()
             raise
-        return self._kept(wanted, opened)
+        if wanted.config.own_login and self._changes.get(login_id) != changes:
+            self._forget(login_id, wanted.key, opened)  # it may have been opened with what the person has taken back meanwhile
+            self._end(opened)
+        return opened
 
     def _connected(self, wanted: Wanted) -> Opened:
         """Connect; with another token where the server does not take the first."""
@@ -157,12 +170,14 @@ class Pool:
             return self._connect(wanted, opening)
         except Stale as stale:
             failed = stale.failed
+        if opening.login is not None:
+            self._grants.own.forget(wanted.live, wanted.config.name, opening.login)
         try:
             return self._connect(wanted, self._opening(wanted, opening.token))
         except Stale as again:
             failed = again.failed
-        except LoginRequired:
-            if wanted.live.ended:
+        except LoginRequired as needed:
+            if wanted.live.ended or needed.code == "login_needed":
                 raise
         raise failed
 
@@ -170,11 +185,18 @@ class Pool:
         kind = import_module(f"st_auth.connections.{opening.config.kind}")
         return Opened(kind.connect(opening), self._clock.monotonic(), derived=wanted.derived)
 
-    def _opening(self, wanted: Wanted, refused: Secret[str] | None) -> Opening:
+    def _opening(self, wanted: Wanted, refused: Secret[str] | None, given: OwnLogin | None = None) -> Opening:
+        """What a connection is opened with now: with a login that was `given` for it, else with what belongs to the person."""
         card = wanted.live.stored.card
         tag = json.dumps({"app": self._app, "user": card.subject, "login": card.login_id}, separators=(",", ":"))
         token = self._token(wanted.live, wanted.config, refused)
-        return Opening(wanted.config, wanted.options, wanted.role, token, card.subject, card.login_id, tag, partial(self._renewed, wanted))
+        renewed = partial(self._renewed, wanted)
+        login = given or self._own_login(wanted)
+        return Opening(wanted.config, wanted.options, wanted.role, token, card.subject, card.login_id, tag, renewed, login)
+
+    def _own_login(self, wanted: Wanted) -> OwnLogin | None:
+        config = wanted.config
+        return self._grants.own.get(wanted.live, config.name, _address(wanted)) if config.own_login else None
 
     def _renewed(self, wanted: Wanted, refused: Secret[str] | None) -> Opening:
         """The opening as it would be now: the token first, as renewing it may bring other claims."""
@@ -212,6 +234,51 @@ class Pool:
         self._close(opened)
         raise _over()
 
+    # -- a person's own name and password ---------------------------------------------------------------------------------
+
+    def verify_login(self, live: LiveSession, config: ConnectionConfig, user: str, password: Secret[str]) -> OwnLogin:
+        """Return a name and password as a login to this connection, after connecting with them; nothing is kept.
+
+        Raises ConnectionFailed (`login_refused` where the server does not take them), or as `use`.
+        """
+        self.require_live(live)
+        wanted = self._wanted(live, config, None)
+        given = OwnLogin(config.name, _address(wanted), user, password)
+        try:
+            self._close(self._connect(wanted, self._opening(wanted, None, given)))
+        except Stale as stale:
+            refused = stale.failed
+        else:
+            return given
+        raise refused
+
+    def keep_login(self, live: LiveSession, login: OwnLogin) -> bool:
+        """Keep a login, and close what one of before has opened; False if the session has ended meanwhile."""
+        if not self._grants.own.keep(live, login):
+            return False
+        self._begin_anew(live.login_id, login.connection)
+        return True
+
+    def forget_login(self, live: LiveSession, config: ConnectionConfig) -> None:
+        """Forget a person's own login to a connection, and close it."""
+        self._grants.own.forget(live, config.name)
+        self._begin_anew(live.login_id, config.name)
+
+    def close_forgotten(self, login_id: str, known: Collection[str]) -> None:
+        """Close what was opened with a login that the person has taken back elsewhere; `known` are the connections that have one still."""
+        forgotten = {name for name, config in self.configs.items() if config.own_login} - {*known}
+        if forgotten:
+            self._changes[login_id] = self._changes.get(login_id, 0) + 1
+        for name in forgotten & {key[0] for key in self._opened.get(login_id, {})}:
+            self._begin_anew(login_id, name)
+
+    def _begin_anew(self, login_id: str, name: str) -> None:
+        """Close a person's connections of this name, and forget that they could not be opened."""
+        for one in [one for one in self._failed if one[0] == login_id and one[1][0] == name]:
+            self._failed.pop(one, None)
+        self._changes[login_id] = self._changes.get(login_id, 0) + 1
+        self.close_one(login_id, name)
+
     # -- closing ---------------------------------------------------------------------------------------------------------
 
     def close_one(self, login_id: str, name: str) -> None:
@@ -227,6 +294,7 @@ class Pool:
         with self._lock:
             gone = list(self._opened.pop(live.login_id, {}).values())
         self.results.forget(live.login_id)
+        self._changes.pop(live.login_id, None)
         for login_id, key in [one for one in self._failed if one[0] == live.login_id]:
             self._failed.pop((login_id, key), None)
         for opened in gone:
@@ -293,8 +361,17 @@ class Pool:
         _quietly(opened.connection.close)
 
 
+def _said_of(live: LiveSession) -> tuple[Mapping[str, Any], list[str]]:
+    return json.loads(live.stored.claims_json), json.loads(live.stored.profile_json)["groups"]
+
+
 def _options(live: LiveSession, config: ConnectionConfig) -> dict[str, Any]:
     return filled(config, json.loads(live.stored.claims_json))
+
+
+def _address(wanted: Wanted) -> str:
+    """What a person's own login is for: given for one server or database, it does not go to another that the section names later."""
+    return str(wanted.options.get("url", ""))
 
 
 def _quietly(call: Callable[[], None]) -> None:

@@ -1,13 +1,17 @@
 """Snowflake with the person's own token: snowflake-connector-python, and what its error numbers mean for who has to act."""
 
-from collections.abc import Mapping
+import threading
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 from st_auth.connections.frames import from_arrow
 from st_auth.connections.opening import Opening, Stale, attempt, failure, reason
+from st_auth.connections.snowflake_handle import SnowflakeHandle, snowpark_session
 from st_auth.errors import ConnectionFailed
 
-__all__ = ["connect"]
+__all__ = ["HANDLE", "connect"]
+
+HANDLE = SnowflakeHandle
 
 _LOGIN_TIMEOUT: Final = 30
 _TOKEN_EXPIRED: Final = 390318
@@ -93,6 +97,8 @@ class Snowflake:
 
     def __init__(self, name: str, raw: Any) -> None:
         self._name = name
+        self._alone = threading.Lock()
+        self._session: Any = None
         self.raw = raw
 
     def query(self, sql: str, params: Any, as_: str) -> Any:
@@ -105,9 +111,21 @@ class Snowflake:
         """Return a cursor."""
         return self.raw.cursor()
 
+    def session(self, require_here: Callable[[], None]) -> Any:
+        """Return the Snowpark session over this one; there is one. Raises ConnectionError where this one is over."""
+        if self._is_closed():
+            raise ConnectionError
+        with self._alone:
+            if self._session is None:
+                self._session = snowpark_session(self.raw, require_here)
+            return self._session
+
     def is_over(self, error: Exception) -> bool:
         """Whether Snowflake has ended the session: a closed handle, a master token that has expired, a session that is gone."""
-        return getattr(error, "errno", None) in _SESSION_GONE or bool(getattr(self.raw, "expired", False)) or self.raw.is_closed()
+        return getattr(error, "errno", None) in _SESSION_GONE or self._is_closed()
+
+    def _is_closed(self) -> bool:
+        return bool(getattr(self.raw, "expired", False)) or self.raw.is_closed()
 
     def failed(self, error: Exception) -> ConnectionFailed:
         """Say that Snowflake refused the statement."""

@@ -1,10 +1,13 @@
-"""Databases that SQLAlchemy knows: opened with the person's token as password, or with the app's login that says whom it acts for."""
+"""Databases that SQLAlchemy knows: opened with the person's token as password or with their own name and password, or with the app's login
+that says whom it acts for.
+"""
 
 import re
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
+from dataclasses import replace
 from datetime import date, datetime, time as time_of_day, timedelta
 from decimal import Decimal
 from typing import Any, Final
@@ -13,9 +16,9 @@ from st_auth.connections.frames import from_rows
 from st_auth.connections.opening import Opening, Stale, attempt, failure, reason
 from st_auth.connections.sql_cursor import SQLCursor
 from st_auth.connections.sql_drivers import hang_up, stop
-from st_auth.connections.sql_postgres import clean, defaults_for, identity_of
+from st_auth.connections.sql_postgres import asked_for_password, clean, defaults_for, identity_of
 from st_auth.errors import ConnectionFailed, StAuthError, Unavailable
-from st_auth.secret import Secret
+from st_auth.secret import OwnLogin, Secret
 
 __all__ = ["connect"]
 
@@ -97,6 +100,7 @@ class SQL:
             self.close()
             raise
         self._is_open = True
+        self._opening = replace(self._opening, login=None)  # a later session reads it anew from the vault
 
     def _try(self) -> None:
         with self._session() as connection:
@@ -155,14 +159,18 @@ class SQL:
         """Log in, each time with a token that is fresh then. The secret is in nothing that is kept."""
         if self._over:
             raise self._closed()
-        secret = self._secret()
+        login = self._login()
+        secret = login.password if login else self._secret()
 
         def dialled() -> Any:
-            arguments, named = dialect.create_connect_args(self._with(secret))
+            arguments, named = dialect.create_connect_args(self._with(secret, login))
             defaults = defaults_for(self._opening, self._url) if self._is_postgres else {}
             return dialect.connect(*arguments, **{**named, **defaults})
 
         driver = attempt(dialled, lambda error: self._refused(error, secret))
+        if login and self._is_postgres and not asked_for_password(driver):
+            hang_up(driver)
+            raise self._nobody_asked()
         if not self._keep(driver):
             hang_up(driver)
             raise self._closed()
@@ -177,15 +185,28 @@ class SQL:
         hint = "Take user.connection(…) again, and its cursor() or raw from there."
         return failure(self._name, "closed", "it has been closed.", hint, ConnectionError("closed"))
 
+    def _nobody_asked(self) -> ConnectionFailed:
+        hint = "Your administrator can say which line of pg_hba.conf lets this server in without one."
+        text = "the database asks nobody for a password, so anybody could be anybody there."
+        return failure(self._name, "no_password_asked", text, hint, PermissionError("no password was asked for"))
+
+    def _login(self) -> OwnLogin | None:
+        """The person's own name and password, where the section says so."""
+        if not self._opening.config.own_login:
+            return None
+        return self._opening.renewed(None).login if self._is_open else self._opening.login
+
     def _secret(self) -> Secret[str] | None:
         if self._opening.token is None:
             password = str(self._opening.options.get("password", ""))
             return Secret(password) if password else None
         return self._opening.renewed(None).token if self._is_open else self._opening.token
 
-    def _with(self, secret: Secret[str] | None) -> Any:
+    def _with(self, secret: Secret[str] | None, login: OwnLogin | None) -> Any:
         if secret is None:
             return self._url
+        if login is not None:
+            return self._url.set(username=login.user, password=secret.reveal())
         if (key := _IN_QUERY.get(self._url.get_backend_name())) and self._opening.token is not None:
             return self._url.update_query_dict({key: secret.reveal()})
         return self._url.set(password=secret.reveal())
@@ -196,6 +217,9 @@ class SQL:
         if not _is_refusal(error):
             hint = "Check `url` in the section, and that this server may reach the database."
             return failure(self._name, "unreachable", f"{what}.", hint, cause)
+        if self._opening.config.own_login:
+            hint = "Give them again. If your password is new, give the new one."
+            return Stale(failure(self._name, "login_refused", f"the database does not take your name and password ({what}).", hint, cause))
         if self._opening.token is None:
             hint = "Check the user in `url`, and `password`, in the section."
             return failure(self._name, "login_refused", f"the database does not take the app's login ({what}).", hint, cause)

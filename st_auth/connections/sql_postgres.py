@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from st_auth.connections.opening import Opening, attempt, failure, reason
 
-__all__ = ["Identity", "clean", "defaults_for", "identity_of"]
+__all__ = ["Identity", "asked_for_password", "clean", "defaults_for", "identity_of"]
 
 _CONNECT_TIMEOUT: Final = 15
 _LONGEST_NAME: Final = 63
@@ -79,6 +79,11 @@ def identity_of(opening: Opening, url: Any) -> Identity | None:
     return Identity(name, settings, role)
 
 
+def asked_for_password(driver: Any) -> bool:
+    """Whether the server asked for a password at all: one that trusts this machine would let anybody be anybody."""
+    return bool((getattr(driver, "pgconn", None) or driver.info).used_password)
+
+
 def clean(driver: Any, record: Any, state: Any) -> None:
     """Leave nothing in a session before it is used again: transaction, settings, role, temporary tables, locks, prepared statements."""
     if state.terminate_only:
@@ -95,13 +100,13 @@ def clean(driver: Any, record: Any, state: Any) -> None:
 
 
 def defaults_for(opening: Opening, url: Any) -> dict[str, Any]:
-    """What the driver is told where the address does not: a time-out, whose session it is, and to show a token to a proven server alone.
+    """What the driver is told where the address does not: a time-out, whose session it is, and to trust a proven server alone.
 
-    psycopg prepares nothing: it would not notice each `DISCARD ALL`.
+    That is where it gets a token or a person's own password. psycopg prepares nothing: it would not notice each `DISCARD ALL`.
     """
     query = url.query
     known: dict[str, Any] = {"connect_timeout": _CONNECT_TIMEOUT, "application_name": f"st_auth {opening.login_id}"[:_LONGEST_NAME]}
-    if opening.token is not None and not (_is_here(url.host) and not _ELSEWHERE & query.keys()):
+    if (opening.token is not None or opening.config.own_login) and not (_is_here(url.host) and not _ELSEWHERE & query.keys()):
         known |= {"sslmode": "verify-full", "sslrootcert": "system"}
         if "sslrootcert" in query or query.get("sslmode", "verify-full") != "verify-full":
             del known["sslrootcert"]

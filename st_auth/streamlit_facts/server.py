@@ -4,6 +4,7 @@ import contextlib
 import gc
 import threading
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any, Final
 from urllib.parse import urlsplit
 
@@ -25,11 +26,13 @@ __all__ = [
     "in_run",
     "is_authors_route",
     "is_deferred_for",
+    "is_for_drawing",
     "is_own_thread",
     "login_and_core",
     "open_sockets",
     "run_again",
     "runtime_exists",
+    "script_of",
     "script_run_ctx",
     "send_to",
     "set_core",
@@ -89,6 +92,16 @@ def is_own_thread(context: ScriptRunContext) -> bool:
     return thread in getattr(executor, "_threads", ())
 
 
+def is_for_drawing() -> bool:
+    """Whether this is a script's own thread, where the page is drawn, and no callback of a fragment's widget, which has no place there."""
+    if threading.current_thread().name != _SCRIPT_THREAD:
+        return False
+    try:
+        return not _runs.ThreadState.get().in_fragment_callback
+    except (AttributeError, RuntimeError):  # an older Streamlit, whose context says so; or a thread that is no run's
+        return not getattr(script_run_ctx(), "in_fragment_callback", False)
+
+
 def send_to(context: ScriptRunContext, url: str) -> None:
     """Send the tab of this run to another page of this origin."""
     message = ForwardMsg()
@@ -118,6 +131,11 @@ def core() -> Any:
         return _Runtime._instance._st_auth_core  # type: ignore[union-attr]  # no server is an AttributeError too
     except AttributeError:  # no server, or one without us
         return _stand_in[-1] if _stand_in else None
+
+
+def script_of(app_test: Any) -> Path:
+    """The file of the script that an AppTest runs."""
+    return Path(app_test._script_path)
 
 
 @contextlib.contextmanager

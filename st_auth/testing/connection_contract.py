@@ -12,7 +12,7 @@ import threading
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import ContextVar
-from typing import Any, TypeVar
+from typing import Any, NoReturn, TypeVar
 from urllib.parse import urlsplit
 
 import pytest
@@ -20,7 +20,7 @@ import pytest
 from st_auth.config import Host, parse
 from st_auth.connections.handle import Handle, handle_of
 from st_auth.core import Core, build
-from st_auth.errors import ConnectionFailed, CrossSessionError, LoginRequired
+from st_auth.errors import ConnectionFailed, CrossSessionError, LoginRequired, PermissionDenied
 from st_auth.live import LiveSession
 from st_auth.personal import SHARED
 from st_auth.testing.fake_issuer import FakeIssuer
@@ -69,6 +69,13 @@ class Runs:
     def wait(self, _: str) -> contextlib.AbstractContextManager[None]:
         """See `Place`."""
         return contextlib.nullcontext()
+
+    def refuse(self, denied: PermissionDenied) -> NoReturn:
+        """See `Place`."""
+        raise denied
+
+    def ask_for_login(self, login_id: str, name: str, server: str) -> None:
+        """See `Place`."""
 
     def bind(self, act: Callable[..., T]) -> Callable[..., T]:
         """See `Place`."""
@@ -123,6 +130,12 @@ class ConnectionGround:
     def end_at_server(self, person: str) -> None:
         """Let the server end a person's sessions, so that only a new one helps."""
         raise NotImplementedError
+
+    def change_role(self, live: LiveSession) -> None:
+        """Let the provider say another `role` of the person's from now on; a connection follows it where its section has `{role}`."""
+        person = self.issuer.people[live.stored.card.subject]
+        person["role"] = "BUILDER" if person.get("role") == "ANALYST" else "ANALYST"
+        self.core.grants.tokens(live, refused=self.core.grants.tokens(live).access_token)
 
     def refuse(self) -> None:
         """Let the server refuse every new login from now on."""
@@ -229,9 +242,11 @@ class ConnectionContract:
         assert token not in f"{failed!r} {failed} {failed.__cause__!r} {failed.__cause__} {vars(failed.__cause__)}"
 
     def test_a17_a32_two_hundred_people_in_sixty_four_threads_never_cross(self, ground: ConnectionGround) -> None:
-        """People log in, ask, have their session ended at the server, and log out, all at once; each answer must be the asker's."""
+        """People log in, ask, change their role, have their session ended at the server, and log out, all at once; each answer must be the
+        asker's.
+        """
         names = [f"p{number:03d}" for number in range(_PEOPLE)]
-        ground.issuer.people.update({name: {"name": name} for name in names})
+        ground.issuer.people.update({name: {"name": name, "role": "ANALYST"} for name in names})
         crowd = _Crowd(ground, names, self.checks)
 
         with ThreadPoolExecutor(_THREADS) as threads:
@@ -239,7 +254,7 @@ class ConnectionContract:
 
         assert crowd.wrong == []
         assert crowd.checked >= self.checks
-        assert crowd.ended > 0
+        assert min(crowd.ended, crowd.changed) > 0
 
 
 class _Crowd:
@@ -252,7 +267,7 @@ class _Crowd:
         self._lives: dict[str, LiveSession] = {}
         self._lock = threading.Lock()
         self.checked = 0
-        self.ended = 0
+        self.ended = self.changed = 0
         self.wrong: list[str] = []
 
     def live_on(self, seed: int) -> None:
@@ -266,8 +281,15 @@ class _Crowd:
                 self.ended += 1
             elif act < 0.015:
                 self._ground.end_at_server(name)
+            elif act < 0.02:
+                self._change_role(live)
             else:
                 self._ask(name, live)
+
+    def _change_role(self, live: LiveSession) -> None:
+        with contextlib.suppress(LoginRequired):  # it was over already
+            self._ground.change_role(live)
+            self.changed += 1
 
     def _login_of(self, name: str) -> LiveSession:
         with self._lock:

@@ -3,6 +3,7 @@
 import contextlib
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from streamlit.testing.v1 import AppTest
@@ -11,6 +12,7 @@ from st_auth import streamlit_facts as facts
 from st_auth.config import Host, parse
 from st_auth.core import Core, build
 from st_auth.oauth.tokens import TokenSet
+from st_auth.rules_config import RULES
 from st_auth.secret import Secret
 
 __all__ = ["Somebody", "logged_in_as"]
@@ -44,8 +46,8 @@ def logged_in_as(app_test: AppTest, person: Somebody | None = None, *, groups: S
         with st_auth.testing.logged_in_as(at, groups=["admins"], region="eu"):
             at.run()
 
-    `groups` and further claims are added to the person's. AppTest has one Streamlit session for all tests of a process: it shows
-    what a page does for somebody, not that people are kept apart.
+    `groups` and further claims are added to the person's; what they may do follows from the app's own `.streamlit/rules.toml`. AppTest has
+    one Streamlit session for all tests of a process: it shows what a page does for somebody, not that people are kept apart.
     """
     somebody = person or Somebody()
     everything = {
@@ -60,7 +62,7 @@ def logged_in_as(app_test: AppTest, person: Somebody | None = None, *, groups: S
     if all_groups:
         everything.setdefault("groups", list(all_groups))
     login = Somebody(**{**_fields(somebody), "groups": all_groups, "claims": everything})
-    core = _core()
+    core = _core(facts.script_of(app_test).parent)
     _, stored = core.sessions.begin(login)
     live = core.live.adopt(stored)
     before = dict(app_test.user)
@@ -77,7 +79,7 @@ def _fields(person: Somebody) -> dict[str, Any]:
     return {name: getattr(person, name) for name in Somebody.__dataclass_fields__}
 
 
-def _core() -> Core:
+def _core(folder: Path) -> Core:
     auth = {
         "redirect_uri": "http://localhost:8501/oauth2callback",
         "cookie_secret": "only for tests, only in memory, never in a file",
@@ -85,5 +87,12 @@ def _core() -> Core:
         "client_secret": "test",
         "server_metadata_url": "http://localhost:1/.well-known/openid-configuration",
     }
-    config = parse({"auth": auth, "st_auth": {"store": "memory://", "absolute_timeout": "12h"}}, Host(port=8501), env={})
+    config = parse(
+        {"auth": auth, "st_auth": {"store": "memory://", "absolute_timeout": "12h"}}, Host(port=8501, folder=_with_rules(folder)), env={}
+    )
     return build(config)
+
+
+def _with_rules(folder: Path) -> Path:
+    """The folder whose .streamlit has the rules: the script's, else the one that we stand in, as for a running server."""
+    return next((one for one in (folder, Path.cwd()) if (one / RULES).is_file()), folder)

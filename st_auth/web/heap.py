@@ -2,7 +2,7 @@
 
 import gc
 
-__all__ = ["freeze"]
+__all__ = ["freeze", "thaw"]
 
 
 def freeze() -> None:
@@ -13,3 +13,8 @@ def freeze() -> None:
     """
     gc.collect()
     gc.freeze()
+
+
+def thaw() -> None:
+    """Put the heap back: what is frozen when Python ends is not taken apart, which some packages report as leaked, at length."""
+    gc.unfreeze()

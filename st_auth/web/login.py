@@ -256,6 +256,14 @@ class LoginRoutes:
 
     # -- what went wrong -------------------------------------------------------------------------------------------------
 
+    def one_too_many(self, request: Request) -> Page | None:
+        """Count a login to a database as one act of a login; the page that says to wait where it is one too many."""
+        return self._one_too_many(request, self._attempts)
+
+    def give_back(self, request: Request) -> None:
+        """Take an act that came to a good end out of the count."""
+        self._attempts.give_back(self._address(request), 1)
+
     def _one_too_many(self, request: Request, of: Rate) -> Page | None:
         """Count one act of a login, and return the page that says to wait where it is one too many from this address.
 

@@ -16,7 +16,7 @@ from st_auth.web.answers import refuse_socket, respond
 from st_auth.web.asgi import App, Message, Receive, Scope, Send
 from st_auth.web.gate import Gate
 from st_auth.web.headers import LOGIN_HEADER
-from st_auth.web.heap import freeze
+from st_auth.web.heap import freeze, thaw
 from st_auth.web.pages import problem_page
 from st_auth.web.start import app_name, start_core
 from st_auth.web.watch import Watch
@@ -127,6 +127,8 @@ class Middleware:
         gate, self._gate = self._gate, None
         if gate is not None:
             await anyio.to_thread.run_sync(gate.core.close)
+            if gate.core.config.freeze_heap:
+                thaw()
 
 
 def _warm_up(core: Core) -> None:

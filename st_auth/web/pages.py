@@ -1,4 +1,4 @@
-"""Our own pages, as bytes and headers: log in, ended, stay, confirm a logout, and what went wrong.
+"""Our own pages, as bytes and headers: log in, log in to a database, ended, stay, confirm a logout, and what went wrong.
 
 No JavaScript, no second request, one strict policy. Every value that is not ours passes `_text` or `_href`.
 """
@@ -21,9 +21,11 @@ __all__ = [
     "Page",
     "ProblemText",
     "confirm_logout_page",
+    "connect_page",
     "done_page",
     "ended_page",
     "framed_page",
+    "left_page",
     "login_page",
     "problem",
     "problem_page",
@@ -115,6 +117,34 @@ def done_page(app_name: str, app_url: str) -> Page:
     """Say that what a page asked for in a tab of its own is done."""
     sentence = "The page that you came from goes on by itself. You may close this tab."
     return _page(app_name, "Done", [_badge("check"), f"<h1>Done</h1><p>{sentence}</p>", _button("Open the app here", app_url)])
+
+
+def connect_page(
+    app_name: str, name: str, server: str, *, action_url: str, token: str, user: str, notice: str, cancel_url: str, status: int = 200
+) -> Page:
+    """Ask for a person's own name and password for a database. `notice` says why, if it is asked again; no password is ever shown."""
+    where = f"<code>{_text(server)}</code> asks" if server else "The database asks"
+    form = (
+        f'<form method="post" action="{_href(action_url)}"><input type="hidden" name="token" value="{_text(token)}">'
+        '<label for="user">Name</label><input id="user" name="user" type="text" autocomplete="username" autocapitalize="none" '
+        f'spellcheck="false" maxlength="256" required value="{_text(user)}">'
+        '<label for="password">Password</label><input id="password" name="password" type="password" autocomplete="current-password" '
+        'maxlength="1024" required><button class="button" type="submit">Log in</button></form>'
+    )
+    lead = f"{where} for your own name and password. They are tried there now, and kept sealed until you log out of {_text(app_name)}."
+    content = [
+        f"<h1>Log in to {_text(name)}</h1><p>{lead}</p>",
+        f'<p class="note" role="alert">{_text(notice)}</p>' if notice else "",
+        form,
+        _button("Cancel", cancel_url, kind="button quiet"),
+    ]
+    return _page(app_name, f"Log in to {name}", content, status=status)
+
+
+def left_page(app_name: str) -> Page:
+    """Say that a login to a database was not made, in the tab that asked for it."""
+    sentence = "Nothing was kept. You may close this tab; the page that you came from stays as it is."
+    return _page(app_name, "Not logged in", [_badge("door"), f"<h1>You did not log in</h1><p>{sentence}</p>"])
 
 
 def stay_page(app_name: str, until_text: str) -> Page:

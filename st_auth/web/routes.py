@@ -12,6 +12,7 @@ from st_auth.live import LiveSession
 from st_auth.sessions import FAREWELL_KEPT
 from st_auth.web.answers import as_json, redirect
 from st_auth.web.asgi import Receive, Request
+from st_auth.web.connect import ConnectRoutes
 from st_auth.web.cookies import ENDED_MARK_AGE, expire_cookie, set_cookie
 from st_auth.web.login import LoginRoutes
 from st_auth.web.logout import LogoutRoutes
@@ -38,10 +39,12 @@ class Routes:
         self._config = gate.core.config
         self._base = gate.core.config.base_path
         self._login = LoginRoutes(gate, self, app_name)
+        self._connect = ConnectRoutes(gate, app_name, self._login.one_too_many, self._login.give_back)
         self._logout = LogoutRoutes(gate, app_name)
         self._provider_logout = ProviderLogoutRoutes(gate)
         self._table: dict[str, tuple[tuple[str, ...], Handler]] = {
             "/auth/login": (("GET",), self._login.page),
+            "/auth/connect": (("GET", "POST"), self._connect.page),
             "/auth/logout": (("GET", "POST"), self._logout.page),
             "/auth/backchannel-logout": (("POST",), self._provider_logout.back),
             "/auth/frontchannel-logout": (("GET",), self._provider_logout.front),

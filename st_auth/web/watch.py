@@ -93,6 +93,7 @@ class Watch:
         stored = await self._gate.in_store_thread(self._core.sessions.reread, session.stored)
         if isinstance(stored, Session):
             session.wrote(stored, self._core.clock.monotonic())
+            self._core.pool.close_forgotten(session.login_id, [login.connection for login in stored.logins])
         else:
             self._live.end(session, stored.why if isinstance(stored, Ended) else "ended")
 

@@ -109,6 +109,12 @@ PROBLEMS: Mapping[str, ProblemText] = MappingProxyType(
             "The answer that came back does not belong to a login that you started here, so we did not use it.",
             "Start again from this page. Open the app from its own address and not from a link that somebody sent you.",
         ),
+        "other_login": ProblemText(
+            403,
+            "This form is not for this login",
+            "The page that asked for it belongs to another login, or to one that has ended.",
+            "Go back to the app and use the button there.",
+        ),
         "cookie_missing": ProblemText(
             400,
             "Your browser did not keep our cookie",

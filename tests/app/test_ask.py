@@ -1,9 +1,14 @@
 """What a page asks of somebody who is logged in: when it is asked for, and what the tab is shown."""
 
+import threading
+
 import pytest
+from streamlit.runtime.scriptrunner_utils.exceptions import StopException
+from streamlit.runtime.scriptrunner_utils.script_run_context import RunLocation, ThreadState
 
 import st_auth
 from st_auth.app.ask import acr_of, shows
+from st_auth.app.place import PLACE
 from st_auth.errors import ConfigError, LoginRequired
 from st_auth.streamlit_facts import SOCKET_KEY
 from st_auth.user import User
@@ -108,3 +113,65 @@ def test_nobody_links_anything_without_a_login(runtime, house):
         st_auth.link("okta")
 
     assert caught.value.code == "no_session"
+
+
+# -- a login to a database -------------------------------------------------------------------------------------------------
+
+
+def in_thread(act, name):
+    """Do something in a thread of this name, and return what it raised."""
+    raised = []
+
+    def done():
+        try:
+            act()
+        except StopException as error:
+            raised.append(error)
+
+    thread = threading.Thread(target=done, name=name)
+    thread.start()
+    thread.join(20)
+    return raised[0] if raised else None
+
+
+@pytest.mark.parametrize(
+    ("thread", "location", "asks"),
+    [("script", "main_script", True), ("script", "fragment", True), ("script", "callback", False), ("other", "main_script", False)],
+)
+def test_a_page_asks_for_a_login_to_a_database_where_it_is_drawn(house, runtime, session, thread, location, asks):
+    tab, links = Tab(), []
+    a_session(runtime, "session-1", {SOCKET_KEY: tab})
+
+    def ask():
+        with a_run(tab_of(session)) as (_, sent):
+            ThreadState.update(run_location=RunLocation(location), fragment_id=None if location == "main_script" else "part")
+            try:
+                PLACE.ask_for_login(session.login_id, "erp", "db.acme.com")
+            finally:
+                links.extend(links_in(sent))
+
+    raised = in_thread(ask, "ScriptRunner.scriptThread" if thread == "script" else "other")
+
+    assert isinstance(raised, StopException) if asks else raised is None
+    assert [house.core.unsign("connect", url.partition("ask=")[2], 60) for url in links] == ([[session.login_id, "erp"]] if asks else [])
+    assert tab.waits is asks
+
+
+def test_a_bound_call_in_the_scripts_thread_draws_nothing(runtime, session):
+    tab = Tab()
+    a_session(runtime, "session-1", {SOCKET_KEY: tab})
+
+    def ask():
+        with a_run(tab_of(session)):
+            PLACE.bind(lambda: PLACE.ask_for_login(session.login_id, "erp", ""))()
+
+    assert in_thread(ask, "ScriptRunner.scriptThread") is None
+    assert not tab.waits
+
+
+def test_without_a_tab_nobody_is_asked_for_a_login_to_a_database(runtime, session):
+    def ask():
+        with a_run(tab_of(session)):
+            PLACE.ask_for_login(session.login_id, "erp", "")
+
+    assert in_thread(ask, "ScriptRunner.scriptThread") is None

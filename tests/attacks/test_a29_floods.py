@@ -7,10 +7,12 @@ from pathlib import Path
 import pytest
 
 from st_auth.secret import Secret
-from st_auth.web import rate
+from st_auth.web import connect, rate
 from st_auth.web.rate import Rate
 from tests.attacks.inside import inside
 from tests.junk import Flood
+from tests.servers.postgres import PostgresServer, password_of
+from tests.web import test_connect as form
 from tests.web.inprocess import Browser, House
 from tests.web.slow_store import SlowStore
 
@@ -18,6 +20,7 @@ DISARM = {
     "A-29": lambda: setattr(Rate, "take", lambda *_: 0.0),
     "A-29.b": lambda: setattr(rate, "_ADDRESSES_AT_MOST", 10**9),
     "A-29.c": lambda: setattr(Rate, "is_used_up", lambda *_: False),
+    "A-29.d": lambda: setattr(connect, "_A_MINUTE", 10**6),
 }
 LIMIT = 60
 
@@ -112,3 +115,17 @@ def test_a29c_people_whose_session_is_cold_wait_behind_no_guesses(house):
         return was_answered
 
     assert house.run(flood)
+
+
+def test_a29d_a_person_cannot_guess_the_passwords_that_others_have_at_a_database():
+    with PostgresServer(passwords=True) as postgres:
+        url = f"postgresql+psycopg://127.0.0.1:{postgres.port}/sales"
+        house = House(connections={"erp": {"type": "st_auth.SQLConnection", "url": url, "login": "own"}})
+        bob = form.logged_in(house, "bob")
+        guesses = [f"guess {number}" for number in range(9)] + [password_of("ana")]
+
+        statuses = [form.give(bob, form.link(house, "bob"), user="ana", password=guess).status for guess in guesses]
+
+        assert statuses == [403] * 5 + [429] * 5
+        assert form.kept(house, "bob") == []
+        house.close()

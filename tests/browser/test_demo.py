@@ -51,7 +51,10 @@ def test_the_login_page_offers_three_people_and_says_what_it_is(demo, new_contex
 
 @pytest.mark.parametrize(
     ("name", "shows", "hides"),
-    [("Ana Analyst", ["Europe ·"], ["Americas", "Asia Pacific"]), ("Ada Admin", ["Americas, Asia Pacific, Europe ·"], [])],
+    [
+        ("Ana Analyst", ["Europe ·"], ["Americas", "Asia Pacific", "Export"]),
+        ("Ada Admin", ["Americas, Asia Pacific, Europe ·", "Export"], []),
+    ],
 )
 def test_one_click_and_a_person_sees_their_own_rows(demo, new_context, name, shows, hides):
     context = new_context(viewport={"width": 1280, "height": 900})

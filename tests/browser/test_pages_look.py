@@ -35,12 +35,39 @@ PAGES = {
     "login-one": pages.login_page("Sales dashboard", PROVIDERS[:1], return_path="/", notice="Please log in once more to go on."),
     "login-long": pages.login_page(LONG, [Choice(LONG, "/a"), Choice("Okta", "/b")], return_path="/"),
     "stay": pages.stay_page("Sales dashboard", "18:40 today"),
+    "connect": pages.connect_page(
+        "Sales dashboard", "erp", "db.acme.com", action_url="/auth/connect", token="token", user="", notice="", cancel_url="/left"
+    ),
+    "connect-again": pages.connect_page(
+        LONG,
+        "a_long-name-of-a-connection-" * 2,
+        f"{LONG}.acme.com:5432",
+        action_url="/auth/connect",
+        token="token",
+        user=LONG,
+        notice="The database does not take this name and password. Please try again.",
+        cancel_url="/left",
+        status=403,
+    ),
+    "left": pages.left_page("Sales dashboard"),
     "confirm": pages.confirm_logout_page("Sales dashboard", "/auth/logout", "token", back_url="/"),
     **{f"ended-{why}": pages.ended_page("Sales dashboard", why, login_url="/auth/login", detail="4 hours") for why in ENDINGS},
     **{f"problem-{code}": problem(code) for code in PROBLEMS},
 }
+TARGETS = "a, button, input:not([type=hidden])"
 # One page of each make is enough where only the layout is looked at.
-MAKES = ["login-people", "login-providers", "login-one", "login-long", "stay", "confirm", "ended-idle", "problem-not_allowed"]
+MAKES = [
+    "login-people",
+    "login-providers",
+    "login-one",
+    "login-long",
+    "stay",
+    "connect",
+    "connect-again",
+    "confirm",
+    "ended-idle",
+    "problem-not_allowed",
+]
 
 
 class _Pages(BaseHTTPRequestHandler):
@@ -119,7 +146,7 @@ def test_our_own_policy_stops_nothing_of_the_page(open_page, name):
 def test_nothing_scrolls_sideways_and_everything_can_be_reached(open_page, name, screen):
     page = open_page(name, **screen)
     assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
-    is_cut = "e => e.scrollWidth > e.clientWidth + 1 && getComputedStyle(e).display !== 'inline'"
+    is_cut = "e => e.tagName !== 'INPUT' && e.scrollWidth > e.clientWidth + 1 && getComputedStyle(e).display !== 'inline'"
     assert page.evaluate(f"[...document.querySelectorAll('main *')].filter({is_cut}).map(e => e.outerHTML)") == []
     assert page.evaluate("document.querySelector('main').getBoundingClientRect().top >= 0")
 
@@ -127,7 +154,7 @@ def test_nothing_scrolls_sideways_and_everything_can_be_reached(open_page, name,
 @pytest.mark.parametrize("name", MAKES)
 def test_targets_are_large_enough_for_a_finger(open_page, name):
     page = open_page(name, width=320, height=568)
-    sizes = page.evaluate("[...document.querySelectorAll('a, button')].map(e => e.getBoundingClientRect()).map(r => [r.width, r.height])")
+    sizes = page.evaluate(f"[...document.querySelectorAll('{TARGETS}')].map(e => e.getBoundingClientRect()).map(r => [r.width, r.height])")
     assert all(width >= 44 and height >= 44 for width, height in sizes), sizes
 
 
@@ -135,11 +162,12 @@ def test_targets_are_large_enough_for_a_finger(open_page, name):
 @pytest.mark.parametrize("name", MAKES)
 def test_the_keyboard_reaches_everything_in_order_and_shows_where_it_is(open_page, name, scheme):
     page = open_page(name, color_scheme=scheme)
-    targets = page.evaluate("[...document.querySelectorAll('a, button')].map(e => e.textContent)")
+    targets = page.evaluate(f"[...document.querySelectorAll('{TARGETS}')].map(e => e.name || e.textContent)")
     for target in targets:
         page.keyboard.press("Tab")
         text, style, width = page.evaluate(
-            "(e => [e.textContent, getComputedStyle(e).outlineStyle, parseFloat(getComputedStyle(e).outlineWidth)])(document.activeElement)"
+            "(e => [e.name || e.textContent, getComputedStyle(e).outlineStyle, parseFloat(getComputedStyle(e).outlineWidth)])"
+            "(document.activeElement)"
         )
         assert (text, style) == (target, "solid")
         assert width >= 2

@@ -631,7 +631,7 @@ def test_a16_neither_handle_nor_client_show_the_token(handle, ana, ground, serve
 
 def test_it_is_no_sql_connection_and_says_what_it_is(handle):
     for name in ("query", "cursor"):
-        with pytest.raises(AttributeError, match=rf"HTTPHandle has no '{name}'; it has close, delete, get, "):
+        with pytest.raises(AttributeError, match=rf"HTTPHandle has no '{name}'; it has close, delete, forget_login, get, "):
             getattr(handle, name)
 
 

@@ -129,6 +129,58 @@ class TestMongoDBWithTheLoginOfTheApp(ConnectionContract):
         ground.close()
 
 
+class OwnGround(MongoGround):
+    """Each person's own name and password, which they have given."""
+
+    def __init__(self, issuer, server):
+        section = {key: value for key, value in server.section(login="own").items() if key != "token_from"}
+        super().__init__(issuer, server, section)
+
+    def log_in(self, person):
+        live = super().log_in(person)
+        self.give(live, person, f"pw-{person}")
+        return live
+
+    def give(self, live, person, password):
+        given = self.core.pool.verify_login(live, self.core.pool.config("it"), person, Secret(password))
+        assert self.core.pool.keep_login(live, given)
+
+    def end_at_server(self, person):
+        self.server.expire(person, "drop")
+
+
+class TestMongoDBWithALoginOfTheirOwn(ConnectionContract):
+    test_a17_a32_two_hundred_people_in_sixty_four_threads_never_cross = None  # the first class has the crowd
+    test_a_server_that_refuses_is_told_without_any_token = None  # that asks for another password, below
+
+    @pytest.fixture
+    def ground(self, issuer, server):
+        ground = OwnGround(issuer, server)
+        yield ground
+        ground.close()
+
+
+def test_a_password_of_their_own_that_is_good_no_more_is_asked_for_again(issuer, server):
+    ground = OwnGround(issuer, server)
+    live = ground.log_in("ana")
+    with ground.runs.of(live.login_id):
+        docs = ground.handle(live)
+        assert ground.who(docs) == "ana"
+        server.behave(refuse_passwords=True)
+        server.expire("ana", "drop")
+        with pytest.raises(LoginRequired) as caught:
+            docs.query("orders")
+        assert caught.value.code == "login_needed"
+        assert "pw-ana" not in told(caught.value)
+        server.behave()
+        error = failed(ground.give, live, "ana", "pw-of-somebody")
+        assert error.code == "login_refused"
+        assert "pw-of-somebody" not in told(error)
+        ground.give(live, "ana", "pw-ana")
+        assert ground.who(docs) == "ana"
+    ground.close()
+
+
 @pytest.fixture
 def ana(ground):
     live = ground.log_in("ana")
@@ -788,7 +840,14 @@ def told(error):
     frames = [(frame, line) for frame, line in traceback.walk_tb(error.__traceback__) if frame.f_code.co_filename != __file__]
     shown = traceback.StackSummary.extract(frames, capture_locals=True).format()
     texts = (one for frame, _ in frames for value in frame.f_locals.values() for one in reachable(value) if isinstance(one, str))
-    return "".join([*traceback.format_exception(error), *shown, *texts, f"{vars(error)} {error.__cause__!r} {vars(error.__cause__)}"])
+    return "".join(
+        [
+            *traceback.format_exception(error),
+            *shown,
+            *texts,
+            f"{vars(error)} {error.__cause__!r} {getattr(error.__cause__, '__dict__', '')}",
+        ]
+    )
 
 
 def test_no_error_leads_to_a_token(ground, docs, ana, server, issuer):

@@ -1,12 +1,16 @@
 """The pool's own rules, over DuckDB files: who is closed when, how many there may be, and what is kept of results."""
 
+import json
 import subprocess
 import sys
+from contextlib import closing
+from dataclasses import replace
 from datetime import timedelta
 
 import duckdb
 import pytest
 
+from st_auth.access.permissions import Roles
 from st_auth.config import ConnectionConfig
 from st_auth.connections.handle import SQLHandle
 from st_auth.connections.pool import Pool
@@ -192,6 +196,34 @@ def test_close_closes_this_persons_connection_of_this_name_alone(build, world, p
     assert sorted((login_id == ana.login_id, name) for login_id, name, _ in opened(pool)) == [(False, "a"), (False, "b"), (True, "b")]
 
 
+def ended_each_time(pool, live, times, *, by_us):
+    """Use a connection that is ended under its user so many times; how often it was tried."""
+    tried = []
+
+    def act(connection):
+        tried.append(connection)
+        if len(tried) <= times:
+            if by_us:
+                pool.close_one(live.login_id, "it")
+            connection.raw.close()
+        return connection.query("select a from t", None, "arrow")
+
+    try:
+        pool.use(live, pool.config("it"), None, Anywhere(), act)
+    except duckdb.ConnectionException:
+        return len(tried), "failed"
+    return len(tried), "went well"
+
+
+def test_a_statement_whose_connection_was_closed_in_another_tab_runs_again_each_time(build, world):
+    assert ended_each_time(build(), world.begin(), 4, by_us=True) == (5, "went well")
+
+
+def test_a_statement_whose_connection_the_server_has_ended_runs_once_more_and_not_again(build, world):
+    assert ended_each_time(build(), world.begin(), 1, by_us=False) == (2, "went well")
+    assert ended_each_time(build(), world.begin(), 2, by_us=False) == (2, "failed")
+
+
 # -- results -------------------------------------------------------------------------------------------------------------------
 
 
@@ -208,6 +240,20 @@ def test_a_result_is_kept_for_its_time_and_for_its_login_alone(build, world):
     world.clock.advance(timedelta(minutes=10))
     world.live.confirmed()
     assert not handle(pool, ana).query(asked, ttl="10m").equals(first)
+
+
+def test_a_result_is_not_given_any_more_once_the_person_may_do_less_or_more(world, path):
+    roles = Roles("groups", {"analysts": frozenset({"sales:read"}), "leads": frozenset({"sales:*"})})
+    with closing(Pool({"it": config("it", path)}, world.grants, world.live, roles=roles, clock=world.clock.clock)) as pool:
+        live = world.begin(groups=("analysts",))
+        asked = "select random() as r"
+        first = handle(pool, live).query(asked, ttl="10m")
+        about = json.loads(live.stored.profile_json)
+
+        live.stored = replace(live.stored, profile_json=json.dumps({**about, "groups": ["leads"]}).encode())
+        assert not handle(pool, live).query(asked, ttl="10m").equals(first)
+        live.stored = replace(live.stored, profile_json=json.dumps({**about, "groups": ["others", "analysts"]}).encode())
+        assert handle(pool, live).query(asked, ttl="10m").equals(first)
 
 
 def test_a_caller_who_changes_a_result_changes_only_their_own(build, world):

@@ -66,3 +66,37 @@ def test_outside_of_a_script_nobody_is_there():
     with pytest.raises(st_auth.errors.LoginRequired) as refused:
         st_auth.require_login()
     assert refused.value.code == "no_session"
+
+
+GUARDED = """
+import streamlit as st
+
+import st_auth
+
+user = st_auth.require_login()
+st.text(f"roles={user.roles}")
+user.require("sales:export")
+st.text("exported")
+"""
+
+
+@pytest.fixture
+def guarded(tmp_path):
+    (tmp_path / ".streamlit").mkdir()
+    (tmp_path / ".streamlit" / "rules.toml").write_text('[roles]\nanalysts = ["sales:read"]\nleads = ["sales:*"]\n', "utf-8")
+    (tmp_path / "app.py").write_text(GUARDED, "utf-8")
+    return tmp_path / "app.py"
+
+
+def test_an_app_test_obeys_the_rules_beside_its_script(guarded):
+    seen = {}
+    for group in ("analysts", "leads"):
+        at = AppTest.from_file(guarded)
+        with logged_in_as(at, groups=[group]):
+            at.run()
+        assert not at.exception
+        seen[group] = lines(at), [f"{warning.value}" for warning in at.warning]
+
+    assert seen["leads"] == (["roles=('leads',)", "exported"], [])
+    assert seen["analysts"][0] == ["roles=('analysts',)"]
+    assert "“sales:export”" in seen["analysts"][1][0]

@@ -29,6 +29,11 @@ local all all trust
 host all app {LOOPBACK}/32 scram-sha-256
 host all all {LOOPBACK}/32 trust
 """
+_WITH_PASSWORDS = f"""
+local all all trust
+host all truster {LOOPBACK}/32 trust
+host all all {LOOPBACK}/32 scram-sha-256
+"""
 _SCHEMA = """
 create table orders (id int primary key, region text not null, amount numeric(12, 2), at timestamptz);
 insert into orders values
@@ -43,6 +48,11 @@ grant select on regions to people;
 """
 
 
+def password_of(name: str) -> str:
+    """The password of a person's role, where the server asks for one."""
+    return f"{name}'s own: 2 @/:%"
+
+
 def programs() -> Path:
     """Where initdb and postgres are; a missing PostgreSQL is an error that says what to do."""
     found = sorted(Path("/usr/lib/postgresql").glob("*/bin/postgres"), key=lambda path: float(path.parts[-3]))
@@ -53,9 +63,13 @@ def programs() -> Path:
 
 
 class PostgresServer:
-    """One server on loopback with a database `sales`, a login `app`, and a role for each person, who may see orders of one region."""
+    """One server on loopback with a database `sales`, a login `app`, and a role for each person, who may see orders of one region.
 
-    def __init__(self) -> None:
+    With `passwords` everybody needs their own (`password_of`), but for one role `truster`, whom it lets in without.
+    """
+
+    def __init__(self, *, passwords: bool = False) -> None:
+        self._passwords = passwords
         self.port = free_port()
         self._folder = Path(tempfile.mkdtemp(prefix="st_auth-pg-"))  # not pytest's own folder: the server's user may not look into that
         self._process: Process | None = None
@@ -107,6 +121,10 @@ class PostgresServer:
         sql = "select pg_terminate_backend(pid) from pg_stat_activity where usename = %s and %s in (application_name, '')"
         self.ask(sql, (role, name))
 
+    def set_password(self, name: str, password: str) -> None:
+        """Give a role another password."""
+        self.ask(f"alter role {name} password {_quoted(password)}")
+
     def add_person(self, name: str, region: str) -> None:
         """Let somebody log in, be who the app may act for, and see a region."""
         quoted = '"' + name.replace('"', '""') + '"'
@@ -123,14 +141,16 @@ class PostgresServer:
             os.chown(self._folder, owner.pw_uid, owner.pw_gid)
         command = [str(programs() / "initdb"), "-D", str(self._data), "-U", _OWNER, "-A", "trust", "-E", "UTF8", "--no-locale", "--no-sync"]
         subprocess.run(self._as_owner(command), check=True, capture_output=True, cwd=self._folder)
-        (self._data / "pg_hba.conf").write_text(_ACCESS)
+        (self._data / "pg_hba.conf").write_text(_WITH_PASSWORDS if self._passwords else _ACCESS)
 
     def _fill(self) -> None:
         self.ask(f"create database {DATABASE}", database="postgres")
-        secret = APP_PASSWORD.replace("'", "''")
-        self.ask(f"create role people; create role app login password '{secret}'; create role stranger login; {_SCHEMA}")
+        self.ask(f"create role people; create role app login password {_quoted(APP_PASSWORD)}; create role stranger login; {_SCHEMA}")
         people = [*REGIONS, *CROWD]
         self.ask("".join(f"create role {name} login in role people; grant {name} to app;" for name in people))
+        if self._passwords:
+            self.ask("".join(f"alter role {name} password {_quoted(password_of(name))};" for name in people))
+            self.ask("create role truster login in role people")
         rows = ",".join(f"('{name}', '{REGIONS.get(name, 'eu')}')" for name in people)
         self.ask(f"insert into regions values {rows}")
 
@@ -146,3 +166,7 @@ class PostgresServer:
         if os.geteuid() != 0:
             return command
         return ["setpriv", f"--reuid={_OWNER}", f"--regid={_OWNER}", "--clear-groups", "--", *command]
+
+
+def _quoted(text: str) -> str:
+    return "'" + text.replace("'", "''") + "'"

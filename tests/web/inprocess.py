@@ -110,6 +110,7 @@ class House:
         base_path: str = "",
         store: Store | None = None,
         issuers: Mapping[str, FakeIssuer] = MappingProxyType({}),
+        connections: Mapping[str, Any] = MappingProxyType({}),
     ) -> None:
         """`issuers` are further providers by the name of their section; all others are `self.issuer`."""
         self.runner = asyncio.Runner()
@@ -120,6 +121,7 @@ class House:
         secrets = {
             "auth": {"redirect_uri": redirect_uri, "cookie_secret": SECRET, **sections, **(auth or {})},
             "st_auth": {"store": "memory://", "freeze_heap": False, "logins_per_minute": _OF_TESTS, **(st_auth or {})},
+            "connections": dict(connections),
         }
         self.config = parse(secrets, Host(port=8501, base_path=base_path), env={})
         own_transport = set(sections) if sections != DEV else set()

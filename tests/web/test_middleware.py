@@ -179,7 +179,7 @@ def test_a_provider_that_is_down_at_the_start_is_logged_and_asked_again_at_a_log
     assert "The provider okta cannot be used yet" in caplog.text
 
 
-def test_the_heap_is_frozen_at_the_start(build_house):
+def test_the_heap_is_frozen_while_it_runs_and_not_when_python_ends(build_house):
     import gc
 
     house = build_house(st_auth={"freeze_heap": True})
@@ -187,8 +187,9 @@ def test_the_heap_is_frozen_at_the_start(build_house):
     try:
         house.run(middleware.start)
         assert gc.get_freeze_count() > 0
-    finally:
         house.run(middleware.stop)
+        assert gc.get_freeze_count() == 0
+    finally:
         gc.unfreeze()
 
 

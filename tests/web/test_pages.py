@@ -51,6 +51,10 @@ def every_page(word: str = "Sales") -> dict[str, Page]:
         "login, one provider": pages.login_page(word, [Choice(word, "/auth/login?provider=a")], return_path="/"),
         "login, people": pages.login_page(word, [Choice(word, "/a", detail=word or "-", initials=word)], return_path="/"),
         "stay": pages.stay_page(word, word),
+        "left": pages.left_page(word),
+        "connect": pages.connect_page(
+            word, word, word or "-", action_url="/a", token=word, user=word or "-", notice=word or "-", cancel_url="/b"
+        ),
         "confirm": pages.confirm_logout_page(word, "/auth/logout", word, ["https://acme.okta.com"], back_url="/"),
         "problem": pages.problem_page(
             word, word, word, word, status=503, action=(word, "/auth/login"), reference=word or "-", retry_after=5
