@@ -1,13 +1,13 @@
 # Everything happens in .venv, from lock files with hashes. `make demo` and `make test` are the two commands to know.
 #
-# There are three lock files with the same versions in them, and one of fakesnow's own (tools/lock.sh): installing every extra takes 1.1 GB and minutes, the
+# There are three lock files with the same versions in them, and one each for two servers (tools/lock.sh): installing every extra takes 1.1 GB and minutes, the
 # demo needs half of the packages and under a minute, so each target brings in only what it uses. Pip refuses anything that is not pinned there.
 
 PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 NODE   := $(patsubst %/package-lock.json,%/node_modules/.package-lock.json,$(wildcard tests/servers/*/package-lock.json))
-FAKESNOW := .venv-fakesnow/.made
+SERVERS := .venv-fakesnow/.made .venv-secantus/.made
 CHROMIUM := tests/attacks/test_a25_in_chromium.py
 WORKERS ?= 2
 
@@ -30,11 +30,11 @@ demo: $(VENV)/.demo  ## run the example dashboard with a development identity pr
 	@echo "• starting the example dashboard: http://localhost:8501 (Ctrl+C ends it)"
 	@$(BIN)/st-auth run examples/dashboard/app.py $(ARGS)
 
-demo-snowflake: $(VENV)/.test $(FAKESNOW)  ## the demo with a Snowflake page: a provider, fakesnow and a gateway that checks tokens, all here
+demo-snowflake: $(VENV)/.test .venv-fakesnow/.made  ## the demo with a Snowflake page: a provider, fakesnow and a gateway that checks tokens, all here
 	@echo "• starting the dashboard with a Snowflake page: http://localhost:8501 (Ctrl+C ends it)"
 	@$(BIN)/python tools/demo_snowflake.py $(ARGS)
 
-test: $(VENV)/.test $(NODE) $(FAKESNOW)  ## everything the tests need, then all tests
+test: $(VENV)/.test $(NODE) $(SERVERS)  ## everything the tests need, then all tests
 	@echo "• running all tests, $(WORKERS) at a time: those without a browser first, as Playwright keeps an event loop running in its process"
 	@$(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal --ignore=tests/browser --ignore=$(CHROMIUM) $(ARGS)
 	@$(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal tests/browser $(CHROMIUM) $(ARGS)
@@ -53,13 +53,13 @@ fuzz: $(VENV)/.test  ## change a provider's valid answers 100 000 times: ARGS="-
 mutants: $(VENV)/.test  ## change the protocol code itself, one small thing at a time: do its tests notice? ARGS="jwks tokens" for some modules
 	@$(BIN)/python tools/mutants.py $(ARGS)
 
-soak: $(VENV)/.test $(FAKESNOW)  ## the connection contract with a million checks, and a minute of tokens that live for seconds (hours)
+soak: $(VENV)/.test $(SERVERS)  ## the connection contract with a million checks, and a minute of tokens that live for seconds (hours)
 	@ST_AUTH_SOAK=$${ST_AUTH_SOAK:-1000000} $(BIN)/python -m pytest -q -n $(WORKERS) tests/connections tests/flows/test_connections.py -k "never_cross or tokens_live" $(ARGS)
 
-bench: $(VENV)/.test $(NODE) $(FAKESNOW)  ## measure side by side; ROWS="gate_warm login" for some
+bench: $(VENV)/.test $(NODE) $(SERVERS)  ## measure side by side; ROWS="gate_warm login" for some
 	@$(BIN)/python -m bench $(ROWS)
 
-cases: $(VENV)/.test $(NODE) $(FAKESNOW)  ## each attack with its defence, and without it
+cases: $(VENV)/.test $(NODE) $(SERVERS)  ## each attack with its defence, and without it
 	@$(BIN)/python -m tests.cases $(ARGS)
 
 fresh:  ## demo and test from a fresh clone as a new system user (root)
@@ -69,7 +69,7 @@ lock:  ## write the lock files anew (needs uv)
 	@PATH="$(abspath $(BIN)):$$PATH" tools/lock.sh
 
 clean:  ## take .venv and node_modules away
-	rm -rf $(VENV) .venv-fakesnow tests/servers/*/node_modules
+	rm -rf $(VENV) .venv-fakesnow .venv-secantus tests/servers/*/node_modules
 
 # requirements-test.lock is requirements-demo.lock and more, so either may come first.
 $(VENV)/.demo: requirements-demo.lock pyproject.toml
@@ -80,11 +80,14 @@ $(VENV)/.test: requirements-test.lock pyproject.toml
 	@tools/venv.sh $(PYTHON) $(VENV) $<
 	@touch $@
 
-# fakesnow stands for Snowflake in the tests; it wants the older driver, and what both majors are tested with is there too.
-$(FAKESNOW): tests/servers/snowflake/requirements.lock
-	@echo "• making an environment for fakesnow in .venv-fakesnow"
-	@test -x .venv-fakesnow/bin/python || $(PYTHON) -m venv .venv-fakesnow
-	@.venv-fakesnow/bin/python -m pip install --quiet --no-compile --require-hashes --requirement $<
+# fakesnow stands for Snowflake in the tests; it wants the older driver, and what both majors are tested with is there too. SecantusDB stands
+# for MongoDB, and is under the GPL: a server in a process of its own, which nothing of ours imports.
+.venv-fakesnow/.made: tests/servers/snowflake/requirements.lock
+.venv-secantus/.made: tests/servers/mongodb/requirements.lock
+$(SERVERS):
+	@echo "• making an environment for a server of the tests in $(@D)"
+	@test -x $(@D)/bin/python || $(PYTHON) -m venv $(@D)
+	@$(@D)/bin/python -m pip install --quiet --no-compile --require-hashes --requirement $<
 	@touch $@
 
 $(NODE): %/node_modules/.package-lock.json: %/package-lock.json

@@ -1,6 +1,6 @@
 """Ask again who is there before something important: the page waits, and nothing that was typed is lost.
 
-    st-auth run examples/fresh_login.py
+st-auth run examples/fresh_login.py
 """
 
 import streamlit as st

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from st_auth import errors
-    from st_auth.app.doors import DuckDBConnection, FilesConnection, HTTPConnection, SnowflakeConnection, SQLConnection
+    from st_auth.app.doors import DuckDBConnection, FilesConnection, HTTPConnection, MongoDBConnection, SnowflakeConnection, SQLConnection
     from st_auth.app.gate import current_user, link, login, logout, require_login
     from st_auth.user import User
     from st_auth.web.middleware import Middleware
@@ -18,6 +18,7 @@ __all__ = [
     "FilesConnection",
     "HTTPConnection",
     "Middleware",
+    "MongoDBConnection",
     "SQLConnection",
     "SnowflakeConnection",
     "User",
@@ -33,6 +34,7 @@ _WHERE = {
     "DuckDBConnection": "st_auth.app.doors",
     "FilesConnection": "st_auth.app.doors",
     "HTTPConnection": "st_auth.app.doors",
+    "MongoDBConnection": "st_auth.app.doors",
     "SQLConnection": "st_auth.app.doors",
     "SnowflakeConnection": "st_auth.app.doors",
     "Middleware": "st_auth.web.middleware",

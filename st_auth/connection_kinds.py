@@ -7,6 +7,7 @@ from importlib.util import find_spec
 from typing import Any, Final, Literal
 from urllib.parse import parse_qs, urlsplit
 
+from st_auth.mongo_url import faults_of as _judge_mongodb
 from st_auth.oauth.urls import is_loopback, is_secure
 
 __all__ = ["KINDS", "Fault", "Kind", "Token", "is_installed"]
@@ -191,6 +192,16 @@ KINDS: Final[Mapping[str, Kind]] = {
         needs_token=True,
         has_rules=False,
         judge=_judge_http,
+    ),
+    "MongoDBConnection": Kind(
+        "mongodb",
+        {"url": str, "database": str, "user": str, "timeout": int},
+        ("url", "database"),
+        "pymongo",
+        "mongo",
+        credentials=("password",),
+        own_login=True,
+        judge=_judge_mongodb,
     ),
     "SQLConnection": Kind(
         "sql",

@@ -39,7 +39,7 @@ MAY_IMPORT: dict[str, set[str]] = {
     "web": {"sessions", "session_record", "live", "client", "core", "oauth", "access", "grants", "streamlit_facts"},
     "personal": set(),
     "user": {"personal", "grants", "connections", "access", "state", "sessions", "client", "live"},
-    "connections": {"own_logins", "live", "grants", "workers", "personal", "access"},
+    "connections": {"own_logins", "live", "grants", "workers", "personal", "mongo_url", "access"},
     "access": {"sessions", "live", "vault", "client", "oauth"},  # oauth.profile: how a provider shows that an e-mail is verified
     "state": {"sessions", "live", "vault", "client"},
     "live": {"sessions", "session_record"},
@@ -56,7 +56,8 @@ MAY_IMPORT: dict[str, set[str]] = {
     "public_address": {"oauth", "config_reader"},
     "rules_config": {"access"},
     "connection_config": {"oauth", "config_reader", "connection_kinds"},
-    "connection_kinds": {"oauth"},
+    "connection_kinds": {"oauth", "mongo_url"},
+    "mongo_url": {"oauth"},
     "kept_secret": set(),
     "config_reader": set(),
     "vault": {"keyring", "stores"},

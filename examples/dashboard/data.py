@@ -28,14 +28,18 @@ def regions_of(user: st_auth.User) -> list[str]:
 
 def orders_for(user: st_auth.User) -> pd.DataFrame:
     """Return this person's rows. The regions are bound to the statement, never written into it; no region, no row."""
-    rows = _database().cursor().execute(
-        """
+    rows = (
+        _database()
+        .cursor()
+        .execute(
+            """
         select month, region, product, orders, orders * price as revenue
         from sales join products using (product)
         where list_contains($regions, region)
         order by month desc, region, product
         """,
-        {"regions": regions_of(user)},
+            {"regions": regions_of(user)},
+        )
     )
     return rows.df()
 

@@ -4,6 +4,7 @@ Streamlit keeps one object of these classes for everybody and lets any viewer th
 person, no credentials.
 """
 
+from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, Unpack
 
@@ -16,8 +17,9 @@ from st_auth.errors import LoginRequired
 if TYPE_CHECKING:
     from st_auth.connections.files_system import PersonalFiles
     from st_auth.connections.http_handle import Asked, Response
+    from st_auth.connections.mongodb_handle import Collection
 
-__all__ = ["DuckDBConnection", "FilesConnection", "HTTPConnection", "SQLConnection", "SnowflakeConnection"]
+__all__ = ["DuckDBConnection", "FilesConnection", "HTTPConnection", "MongoDBConnection", "SQLConnection", "SnowflakeConnection"]
 
 
 class _Door(BaseConnection[None]):
@@ -95,6 +97,33 @@ class HTTPConnection(_Door):
     def options(self, url: str, **asked: "Unpack[Asked]") -> "Response":
         """Send a OPTIONS request as this person."""
         return self.request("OPTIONS", url, **asked)
+
+
+class MongoDBConnection(_Door):
+    """`type = "st_auth.MongoDBConnection"`: a MongoDB as the person who is logged in."""
+
+    def query(
+        self,
+        collection: str,
+        filter: Mapping[str, Any] | None = None,  # noqa: A002  # as PyMongo calls it
+        *,
+        projection: Mapping[str, Any] | Sequence[str] | None = None,
+        sort: Any = None,
+        limit: int = 0,
+        ttl: str | float | timedelta | None = None,
+        as_: Frame = "pandas",
+    ) -> Any:
+        """Return the documents that are found as this person; see `MongoDBHandle.query`."""
+        return self.handle.query(collection, filter, projection=projection, sort=sort, limit=limit, ttl=ttl, as_=as_)
+
+    def collection(self, name: str) -> "Collection":
+        """Return a collection as this person; see `MongoDBHandle.collection`."""
+        found: Collection = self.handle.collection(name)
+        return found
+
+    def __getitem__(self, name: str) -> "Collection":
+        """Return a collection as this person."""
+        return self.collection(name)
 
 
 class SQLConnection(_SQLDoor):

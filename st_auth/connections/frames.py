@@ -46,5 +46,5 @@ def _whole_with_gaps(values: list[Any]) -> list[int | None] | None:
 def _arrow(pa: Any, values: list[Any]) -> Any:
     try:
         return pa.array(values)
-    except (pa.ArrowException, OverflowError):
+    except (pa.ArrowException, OverflowError, TypeError):  # a TypeError for Decimal("Infinity")
         return pa.array([None if value is None else str(value) for value in values])

@@ -105,6 +105,27 @@ class Handle(Personal):
         self._place.require(self._live.login_id)
         self._pool.require_live(self._live)
 
+    def _require_engine(self, verb: str) -> None:
+        """Raise PermissionDenied where the rule file decides about rows."""
+        if self._config.rules == "file":
+            message = f"The connection “{self._config.name}” obeys the rule file, and nothing in it allows this {verb}."
+            raise PermissionDenied(message, code="no_rule", hint=_NO_RULE)
+
+    def _framed(self, ask: Callable[[Any], Any], asked: tuple[str, Any], as_: str, ttl: str | float | timedelta | None) -> Any:
+        """Return the frame that `ask` gives, or one that is kept; `asked` is what tells one question from another."""
+        if as_ not in _FRAMES:
+            raise ValueError(f"as_ is one of {', '.join(_FRAMES)}.")
+        lasts = ttl_of(ttl)
+        if lasts is None:
+            return self._do(ask)
+        self._require_here()
+        source = self._pool.source(self._live, self._config, self._role)
+        key = key_of(self._live.login_id, source, *asked, as_)
+        if (kept := self._pool.results.get(key)) is None:
+            kept = self._do(ask)
+            self._pool.results.put(key, kept, lasts)
+        return kept
+
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self._config.name!r})"
 
@@ -128,28 +149,12 @@ class SQLHandle(Handle):
         Raises LoginRequired, CrossSessionError, PermissionDenied, ConnectionFailed, ProviderError or Unavailable.
         """
         self._require_engine("query")
-        if as_ not in _FRAMES:
-            raise ValueError(f"as_ is one of {', '.join(_FRAMES)}.")
-        lasts = ttl_of(ttl)
-        if lasts is None:
-            return self._do(lambda connection: connection.query(sql, params, as_))
-        self._require_here()
-        source = self._pool.source(self._live, self._config, self._role)
-        key = key_of(self._live.login_id, source, sql, params, as_)
-        if (kept := self._pool.results.get(key)) is None:
-            kept = self._do(lambda connection: connection.query(sql, params, as_))
-            self._pool.results.put(key, kept, lasts)
-        return kept
+        return self._framed(lambda connection: connection.query(sql, params, as_), (sql, params), as_, ttl)
 
     def cursor(self) -> "Cursor":
         """Return a cursor of the driver's (PEP 249) that belongs to this login too; for one thread. Raises like `query`."""
         self._require_engine("cursor")
         return Cursor(self._do(lambda connection: connection.cursor()), self._require_here)
-
-    def _require_engine(self, verb: str) -> None:
-        if self._config.rules == "file":
-            message = f"The connection “{self._config.name}” obeys the rule file, and nothing in it allows this {verb}."
-            raise PermissionDenied(message, code="no_rule", hint=_NO_RULE)
 
 
 class Cursor(Personal):

@@ -59,7 +59,7 @@ class Wanted:
 
     live: LiveSession
     config: ConnectionConfig
-    options: Mapping[str, Any]
+    options: Mapping[str, Any] = field(repr=False)
     role: str
     derived: bool
 

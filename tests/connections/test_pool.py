@@ -333,9 +333,10 @@ snow = {"type": "st_auth.SnowflakeConnection", "account": "acme", "token_from": 
 role = "arn:aws:iam::123456789012:role/Person"
 lake = {"type": "st_auth.FilesConnection", "url": "s3://acme-lake/{sub}", "role_arn": role, "token_from": "default"}
 files = {"type": "st_auth.FilesConnection", "url": "gs://acme-lake/{sub}", "token_from": "default"}
-sections = {"snow": snow, "lake": lake, "files": files}
+docs = {"type": "st_auth.MongoDBConnection", "url": "mongodb://127.0.0.1", "database": "crm", "token_from": "default"}
+sections = {"snow": snow, "lake": lake, "files": files, "docs": docs}
 build(parse({"auth": auth, "st_auth": {"store": "memory://"}, "connections": sections}, Host(port=8501), env={})).close()
-drivers = {"snowflake.connector", "duckdb", "sqlalchemy", "psycopg", "polars", "pymongo"}
+drivers = {"snowflake.connector", "duckdb", "sqlalchemy", "psycopg", "polars", "pymongo", "bson"}
 drivers |= {"fsspec", "s3fs", "gcsfs", "aiobotocore", "botocore", "aiohttp", "google.auth", "requests"}
 print(sorted(set(sys.modules) & drivers))
 """
