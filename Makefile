@@ -53,7 +53,7 @@ fuzz: $(VENV)/.test  ## change a provider's valid answers 100 000 times: ARGS="-
 mutants: $(VENV)/.test  ## change the protocol code itself, one small thing at a time: do its tests notice? ARGS="jwks tokens" for some modules
 	@$(BIN)/python tools/mutants.py $(ARGS)
 
-soak: $(VENV)/.test $(SERVERS)  ## the connection contract with a million checks, and a minute of tokens that live for seconds (hours)
+soak: $(VENV)/.test $(SERVERS)  ## the connection contract with a million checks over all kinds, and a minute of tokens that live five seconds
 	@ST_AUTH_SOAK=$${ST_AUTH_SOAK:-1000000} $(BIN)/python -m pytest -q -n $(WORKERS) tests/connections tests/flows/test_connections.py -k "never_cross or tokens_live" $(ARGS)
 
 bench: $(VENV)/.test $(NODE) $(SERVERS)  ## measure side by side; ROWS="gate_warm login" for some

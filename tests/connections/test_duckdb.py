@@ -48,7 +48,7 @@ def ground(issuer, tmp_path):
 
 
 class TestDuckDB(ConnectionContract):
-    pass
+    share = 0.34
 
 
 @pytest.fixture

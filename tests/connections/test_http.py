@@ -88,6 +88,7 @@ def ground(build):
 
 class TestHTTP(ConnectionContract):
     checks = 3_000
+    share = 0.25
 
 
 @pytest.fixture

@@ -24,7 +24,7 @@ from st_auth.connections.opening import Opening
 from st_auth.errors import ConnectionFailed, CrossSessionError, LoginRequired, PermissionDenied, Unavailable
 from st_auth.secret import Secret
 from st_auth.testing import FakeIssuer
-from st_auth.testing.connection_contract import SOAK, ConnectionContract, ConnectionGround
+from st_auth.testing.connection_contract import ConnectionContract, ConnectionGround
 from tests.servers.mongodb_server import APP_PASSWORD, AUDIENCE, MongoDBServer
 from tests.servers.processes import LOOPBACK, free_port, wait_until
 
@@ -98,7 +98,8 @@ def ground(build):
 
 
 class TestMongoDB(ConnectionContract):
-    checks = SOAK or 600
+    checks = 600
+    share = 0.04
 
 
 class AppGround(MongoGround):

@@ -98,6 +98,7 @@ def needs_login(ground, live):
 
 class TestWithALoginOfTheirOwn(ConnectionContract):
     checks = 400
+    share = 0.02
 
 
 # -- who comes in ----------------------------------------------------------------------------------------------------------

@@ -5,7 +5,7 @@ import json
 import pytest
 
 from st_auth.errors import ConnectionFailed, LoginRequired, PermissionDenied
-from st_auth.testing.connection_contract import SOAK, ConnectionContract, ConnectionGround
+from st_auth.testing.connection_contract import ConnectionContract, ConnectionGround
 
 
 class SnowGround(ConnectionGround):
@@ -51,7 +51,8 @@ def ground(build):
 
 
 class TestSnowflake(ConnectionContract):
-    checks = SOAK or 2_000
+    checks = 2_000
+    share = 0.15
 
     @pytest.fixture
     def ground(self, build):

@@ -14,7 +14,7 @@ from sqlalchemy.exc import DBAPIError
 
 from st_auth.errors import ConnectionFailed, LoginRequired, PermissionDenied
 from st_auth.testing import FakeIssuer
-from st_auth.testing.connection_contract import SOAK, ConnectionContract, ConnectionGround
+from st_auth.testing.connection_contract import ConnectionContract, ConnectionGround
 from tests.servers.postgres import APP_PASSWORD, REGIONS, PostgresServer
 from tests.servers.postgres_gateway import AUDIENCE, PostgresGateway
 from tests.servers.processes import wait_until
@@ -130,7 +130,8 @@ def as_app(issuer, postgres):
 
 
 class TestWithTheTokenOfThePerson(ConnectionContract):
-    checks = SOAK or 1_000
+    checks = 1_000
+    share = 0.06
 
     @pytest.fixture
     def ground(self, as_person):
@@ -138,7 +139,8 @@ class TestWithTheTokenOfThePerson(ConnectionContract):
 
 
 class TestWithTheLoginOfTheApp(ConnectionContract):
-    checks = SOAK or 1_000
+    checks = 1_000
+    share = 0.06
 
     @pytest.fixture
     def ground(self, as_app):
