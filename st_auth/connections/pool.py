@@ -84,6 +84,7 @@ class Pool:
         Raises LoginRequired, ConnectionFailed, PermissionDenied, ProviderError or Unavailable.
         """
         before: Opened | None = None
+        was_lost = False
         while True:
             opened = self._enter(live, config, role, place, before)
             try:
@@ -91,8 +92,9 @@ class Pool:
             except Exception as error:  # every driver has a tree of its own
                 if live.ended:  # its statement was stopped on purpose
                     raise _over() from None
-                if not opened.connection.is_over(error) or (before is not None and not opened.over):
+                if not opened.connection.is_over(error) or (was_lost and not opened.over):
                     raise
+                was_lost = was_lost or not opened.over
                 before = opened
             finally:
                 self._leave(opened)

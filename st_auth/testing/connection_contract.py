@@ -9,6 +9,8 @@ import os
 import pickle
 import random
 import threading
+import time
+from collections import deque
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import ContextVar
@@ -34,6 +36,7 @@ SOAK = int(os.environ.get("ST_AUTH_SOAK", "0"))
 """How many answers the crowd is to check where that was asked for; 0 where it was not."""
 
 _PEOPLE, _THREADS = 200, 64
+_SOON = 10.0
 
 
 class Runs:
@@ -272,6 +275,7 @@ class _Crowd:
         self._checks = checks
         self._lives: dict[str, LiveSession] = {}
         self._lock = threading.Lock()
+        self._endings: dict[str, deque[float]] = {name: deque(maxlen=2) for name in names}
         self.checked = 0
         self.ended = self.changed = 0
         self.wrong: list[str] = []
@@ -286,11 +290,17 @@ class _Crowd:
                 self._lives.pop(name, None)
                 self.ended += 1
             elif act < 0.015:
+                self._endings[name].append(time.monotonic())
                 self._ground.end_at_server(name)
             elif act < 0.02:
                 self._change_role(live)
             else:
                 self._ask(name, live)
+
+    def _was_ended_twice(self, name: str) -> bool:
+        """Whether the server has ended a person's sessions twice within ten seconds: what was opened again may have met that too."""
+        endings = self._endings[name]
+        return len(endings) == 2 and time.monotonic() - endings[0] < _SOON
 
     def _change_role(self, live: LiveSession) -> None:
         with contextlib.suppress(LoginRequired):  # it was over already
@@ -311,6 +321,10 @@ class _Crowd:
         except LoginRequired:
             if not live.ended:
                 self.wrong.append(f"{name} was sent away from a login that lives")
+            return
+        except ConnectionFailed:
+            if not self._was_ended_twice(name):
+                raise
             return
         with self._lock:
             self.checked += 1

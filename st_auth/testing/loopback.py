@@ -8,6 +8,11 @@ import httpx2
 __all__ = ["server_for"]
 
 
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 256  # many begin at once; the system would turn the sixth away
+
+
 def server_for(handle: Callable[[httpx2.Request], httpx2.Response]) -> ThreadingHTTPServer:
     """Return a server on a free port that answers GET and POST by `handle`; the caller runs and closes it."""
 
@@ -35,6 +40,5 @@ def server_for(handle: Callable[[httpx2.Request], httpx2.Response]) -> Threading
         def log_message(self, format: str, *args: object) -> None:  # noqa: A002  # the base class's name
             """Say nothing."""
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
+    server = _Server(("127.0.0.1", 0), Handler)
     return server

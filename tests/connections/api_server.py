@@ -82,6 +82,11 @@ def say(handler, status, body=None, **headers):
         handler.wfile.write(content)
 
 
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 256  # sixty-four people begin at once; the system would turn the sixth away
+
+
 def _server_for(api):
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -107,8 +112,6 @@ def _server_for(api):
 
     for method in (*METHODS, "CONNECT"):
         setattr(Handler, f"do_{method}", Handler.answer)
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    server.daemon_threads = True
-    server.request_queue_size = 256
+    server = _Server(("127.0.0.1", 0), Handler)
     server.handle_error = lambda *_: None  # a client that hangs up is what some tests are about
     return server

@@ -265,6 +265,11 @@ def _json(status, body):
     return Answer(status, {"Content-Type": "application/json"}, json.dumps(body).encode())
 
 
+class _Server(ThreadingHTTPServer):
+    daemon_threads = True
+    request_queue_size = 256  # sixty-four people begin at once; the system would turn the sixth away
+
+
 def _server_for(gateway):
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -295,8 +300,6 @@ def _server_for(gateway):
 
     for method in METHODS:
         setattr(Handler, f"do_{method}", Handler.answer)
-    server = ThreadingHTTPServer((LOOPBACK, 0), Handler)
-    server.daemon_threads = True
-    server.request_queue_size = 256
+    server = _Server((LOOPBACK, 0), Handler)
     server.handle_error = lambda *_: None  # a client that hangs up is what some tests are about
     return server
