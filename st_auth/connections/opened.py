@@ -18,7 +18,8 @@ Key = tuple[str, ...]  # connection, role, and what else of its options follows 
 class Opened:
     """An open connection, who uses it just now, and whether it is to be closed once nobody does.
 
-    `derived` is one whose role follows from the person's claims: there is one at a time.
+    `begun_at` is when we began to open it, on the monotonic clock. `derived` is one whose role follows from the person's claims: there is
+    one at a time.
     """
 
     connection: Connection
@@ -27,6 +28,10 @@ class Opened:
     users: int = 0
     over: bool = False
     guard: threading.Lock = field(default_factory=threading.Lock)
+    begun_at: float = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.begun_at = self.used_at
 
     def enter(self, now: float) -> bool:
         """Begin to use it; False if it is over."""

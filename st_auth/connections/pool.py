@@ -84,7 +84,7 @@ class Pool:
         Raises LoginRequired, ConnectionFailed, PermissionDenied, ProviderError or Unavailable.
         """
         before: Opened | None = None
-        was_lost = False
+        lost_at: float | None = None  # when the server had first ended one that we used; it may have ended another of before at once
         while True:
             opened = self._enter(live, config, role, place, before)
             try:
@@ -92,9 +92,10 @@ class Pool:
             except Exception as error:  # every driver has a tree of its own
                 if live.ended:  # its statement was stopped on purpose
                     raise _over() from None
-                if not opened.connection.is_over(error) or (was_lost and not opened.over):
+                is_ours = opened.over
+                if not opened.connection.is_over(error) or (lost_at is not None and not is_ours and opened.begun_at >= lost_at):
                     raise
-                was_lost = was_lost or not opened.over
+                lost_at = self._clock.monotonic() if lost_at is None and not is_ours else lost_at
                 before = opened
             finally:
                 self._leave(opened)
@@ -153,12 +154,13 @@ class Pool:
         self._make_room()
         login_id = wanted.live.login_id
         changes = self._changes.get(login_id)
+        begun_at = self._clock.monotonic()
         try:
             connection = self._opener.connected(wanted)
         except ConnectionFailed as failed:
             self._failed[login_id, wanted.key] = failed, self._clock.monotonic()
             raise
-        opened = self._kept(wanted, Opened(connection, self._clock.monotonic(), derived=wanted.derived))
+        opened = self._kept(wanted, Opened(connection, begun_at, derived=wanted.derived))
         if wanted.config.own_login and self._changes.get(login_id) != changes:
             self._forget(login_id, wanted.key, opened)  # it may have been opened with what the person has taken back meanwhile
             self._end(opened)

@@ -13,6 +13,7 @@ import pytest
 from st_auth.access.permissions import Roles
 from st_auth.config import ConnectionConfig
 from st_auth.connections.handle import SQLHandle
+from st_auth.connections.opened import Opened
 from st_auth.connections.pool import Pool
 from st_auth.connections.results import Results, key_of, size_of, ttl_of
 from st_auth.errors import ConfigError, LoginRequired, PermissionDenied, Unavailable
@@ -222,6 +223,32 @@ def test_a_statement_whose_connection_was_closed_in_another_tab_runs_again_each_
 def test_a_statement_whose_connection_the_server_has_ended_runs_once_more_and_not_again(build, world):
     assert ended_each_time(build(), world.begin(), 1, by_us=False) == (2, "went well")
     assert ended_each_time(build(), world.begin(), 2, by_us=False) == (2, "failed")
+
+
+def test_one_end_at_the_server_may_have_met_two_connections_and_neither_costs_the_statement(build, world):
+    """The person changed roles just before: the statement loses the old one, and then the new one that was opened before that."""
+    pool, live = build(), world.begin()
+    ask(handle(pool, live))
+    tried = []
+
+    def act(connection):
+        tried.append(connection)
+        if len(tried) == 1:
+            world.clock.advance(timedelta(seconds=1))
+            (key,) = opened(pool)
+            other = Opened(connect_again(pool, live), pool._clock.monotonic())
+            world.clock.advance(timedelta(seconds=1))
+            pool._opened[live.login_id][key[1:]] = other
+        if len(tried) <= 2:
+            connection.raw.close()
+        return connection.query("select a from t", None, "arrow")
+
+    pool.use(live, pool.config("it"), None, Anywhere(), act)
+    assert len({id(one) for one in tried}) == len(tried) == 3
+
+
+def connect_again(pool, live):
+    return pool._opener.connected(pool._wanted(live, pool.config("it"), None))
 
 
 # -- results -------------------------------------------------------------------------------------------------------------------
