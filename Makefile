@@ -21,7 +21,7 @@ export NODE_EXTRA_CA_CERTS ?= $(SYSTEM_CA)
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: help demo demo-snowflake test check fuzz mutants soak bench cases fresh lock clean
+.PHONY: environments help demo demo-snowflake test check fuzz mutants soak bench cases fresh lock clean
 
 help:  ## say what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1|/' | while IFS='|' read -r name what; do printf '  make %-14s %s\n' "$$name" "$$what"; done
@@ -34,7 +34,7 @@ demo-snowflake: $(VENV)/.test .venv-fakesnow/.made  ## the demo with a Snowflake
 	@echo "• starting the dashboard with a Snowflake page: http://localhost:8501 (Ctrl+C ends it)"
 	@$(BIN)/python tools/demo_snowflake.py $(ARGS)
 
-test: $(VENV)/.test $(NODE) $(SERVERS)  ## everything the tests need, then all tests
+test: environments $(NODE)  ## everything the tests need, then all tests
 	@echo "• running all tests, $(WORKERS) at a time: those without a browser first, as Playwright keeps an event loop running in its process"
 	@$(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal --ignore=tests/browser --ignore=$(CHROMIUM) $(ARGS)
 	@$(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal tests/browser $(CHROMIUM) $(ARGS)
@@ -75,6 +75,10 @@ clean:  ## take .venv and node_modules away
 $(VENV)/.demo: requirements-demo.lock pyproject.toml
 	@if [ ! -e $(VENV)/.test ] || [ -n "$$(find requirements-demo.lock pyproject.toml -newer $(VENV)/.test)" ]; then tools/venv.sh $(PYTHON) $(VENV) $<; fi
 	@touch $@
+
+# Three environments at once: pip waits for the network and for the disk.
+environments:
+	@$(MAKE) --no-print-directory -j 3 $(VENV)/.test $(SERVERS)
 
 $(VENV)/.test: requirements-test.lock pyproject.toml
 	@tools/venv.sh $(PYTHON) $(VENV) $<

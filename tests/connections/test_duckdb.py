@@ -48,6 +48,7 @@ def ground(issuer, tmp_path):
 
 
 class TestDuckDB(ConnectionContract):
+    checks = 3_500
     share = 0.34
 
 

@@ -69,7 +69,7 @@ class TestS3(ConnectionContract):
 
 
 class TestGCS(ConnectionContract):
-    checks = 1_000
+    checks = 600
     share = 0.03
 
     @pytest.fixture

@@ -87,7 +87,7 @@ def ground(build):
 
 
 class TestHTTP(ConnectionContract):
-    checks = 3_000
+    checks = 2_000
     share = 0.25
 
 

@@ -98,7 +98,7 @@ def ground(build):
 
 
 class TestMongoDB(ConnectionContract):
-    checks = 600
+    checks = 400
     share = 0.04
 
 

@@ -51,7 +51,7 @@ def ground(build):
 
 
 class TestSnowflake(ConnectionContract):
-    checks = 2_000
+    checks = 1_500
     share = 0.15
 
     @pytest.fixture

@@ -130,7 +130,7 @@ def as_app(issuer, postgres):
 
 
 class TestWithTheTokenOfThePerson(ConnectionContract):
-    checks = 1_000
+    checks = 700
     share = 0.06
 
     @pytest.fixture
@@ -139,7 +139,7 @@ class TestWithTheTokenOfThePerson(ConnectionContract):
 
 
 class TestWithTheLoginOfTheApp(ConnectionContract):
-    checks = 1_000
+    checks = 700
     share = 0.06
 
     @pytest.fixture
