@@ -1,0 +1,88 @@
+"""Names of tables, in a statement and in the rule file: equal as the dialect has it, and no other."""
+
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Final
+
+from sqlglot import exp
+from sqlglot.dialects.dialect import Dialect, NormalizationStrategy
+
+from st_auth.access.rules import TableRule
+
+__all__ = ["TableNames", "fold_column", "parts_of", "twins"]
+
+ANY: Final = "*"
+_LOWER: Final = str.maketrans({chr(upper): chr(upper + 32) for upper in range(ord("A"), ord("Z") + 1)})
+_UPPER: Final = str.maketrans({chr(lower): chr(lower - 32) for lower in range(ord("a"), ord("z") + 1)})
+_PART: Final = re.compile(r'"((?:[^"]|"")+)"|([^".]+)')
+_NO_TABLE: Final = frozenset("*?/\\:")  # signs in the name of a file or of many tables at once
+
+
+def fold_column(name: str) -> str:
+    """Return a column's name in the form in which rules compare them: in every dialect without regard to ASCII capitals."""
+    return name.translate(_LOWER)
+
+
+def parts_of(table: exp.Table, dialect: str) -> tuple[str, ...]:
+    """Return the parts of a table's name in a statement, folded."""
+    return tuple(_folded(part.name, quoted=bool(part.args.get("quoted")), dialect=dialect) for part in table.parts)
+
+
+class TableNames:
+    """The tables of the rule file, to be found by their names in a dialect.
+
+    A name has as many parts as the rule's. With `schema` a table may be named with it or without it. Of two rules the one that is written
+    out further counts, from the left.
+    """
+
+    def __init__(self, tables: Mapping[str, TableRule], schema: str, dialect: str) -> None:
+        self._dialect = dialect
+        self._schema = self._parts(schema) if schema else ()
+        self._rules = {self._parts(name): rule for name, rule in tables.items()}
+        self._wild = [parts for parts in self._rules if ANY in parts]
+
+    def find(self, name: tuple[str, ...]) -> TableRule | None:
+        """Return the rule for a table, by the parts of its name as they are folded; None if there is none."""
+        candidates = self._spellings(name)
+        for candidate in candidates:
+            if (rule := self._rules.get(candidate)) is not None and ANY not in candidate:
+                return rule
+        found = [wild for wild in self._wild for candidate in candidates if _matches(wild, candidate)]
+        return self._rules[max(found, key=lambda parts: [part != ANY for part in parts])] if found else None
+
+    def _spellings(self, name: tuple[str, ...]) -> list[tuple[str, ...]]:
+        spellings = [name]
+        if any(name[:-1] == self._schema[-length:] for length in range(1, len(self._schema) + 1)):  # with what leads to it or without
+            spellings.append(name[-1:])
+        if len(name) == 1 and self._schema:
+            spellings.append((*self._schema, *name))
+        return spellings
+
+    def _parts(self, name: str) -> tuple[str, ...]:
+        parts = [(found[1].replace('""', '"'), True) if found[1] else (found[2], False) for found in _PART.finditer(name)]
+        return tuple(_folded(part, quoted=quoted, dialect=self._dialect) for part, quoted in parts)
+
+
+def _matches(wild: Sequence[str], name: Sequence[str]) -> bool:
+    """Whether `hr.*` means this table; a file, or a name for many tables, is meant by no `*`."""
+    return len(wild) == len(name) and all(one == other or (one == ANY and _is_plain(other)) for one, other in zip(wild, name, strict=True))
+
+
+def _is_plain(name: str) -> bool:
+    return not _NO_TABLE & set(name) and "." not in name
+
+
+def _folded(name: str, *, quoted: bool, dialect: str) -> str:
+    """Fold as the database does: ASCII alone, as no two of them agree about the rest."""
+    strategy = Dialect.get_or_raise(dialect).normalization_strategy
+    if strategy is NormalizationStrategy.CASE_INSENSITIVE:
+        return name.translate(_LOWER)
+    if quoted or strategy is NormalizationStrategy.CASE_SENSITIVE:
+        return name
+    return name.translate(_UPPER if strategy is NormalizationStrategy.UPPERCASE else _LOWER)
+
+
+def twins(names: Iterable[str]) -> list[tuple[str, str]]:
+    """Pairs of names in the rule file that differ in capitals alone, so that it depends on the database which of them counts."""
+    seen: dict[str, str] = {}
+    return [(seen[key], name) for name in names if seen.setdefault(key := name.translate(_LOWER), name) != name]
