@@ -11,10 +11,21 @@ from st_auth.config_reader import Reader
 from st_auth.connection_kinds import KINDS, Kind, Token, is_installed
 from st_auth.oauth.urls import is_loopback
 
-__all__ = ["KINDS", "ConnectionConfig", "Kind", "connections_of"]
+__all__ = ["DIALECTS", "KINDS", "ConnectionConfig", "Kind", "connections_of"]
 
 Rules = Literal["engine", "file"]
 
+DIALECTS: Final[Mapping[str, str]] = {  # what begins an address of SQLAlchemy's → what sqlglot calls it
+    "postgresql": "postgres",
+    "mysql": "mysql",
+    "mariadb": "mysql",
+    "sqlite": "sqlite",
+    "duckdb": "duckdb",
+    "trino": "trino",
+    "databricks": "databricks",
+    "bigquery": "bigquery",
+    "snowflake": "snowflake",
+}
 _PREFIX: Final = "st_auth."
 _OURS: Final = ("type", "token_from", "login", "resource", "exchange", "rules", "default")
 _TYPES: Final = {str: "text in quotes", int: "a whole number", bool: "true or false", dict: "a table"}
@@ -46,6 +57,13 @@ class ConnectionConfig:
     def server(self) -> str:
         """Which server its `url` leads to, for people to read; `""` where that is nothing to show."""
         return str(self.options.get("url", "")).partition("://")[2].partition("/")[0].partition("?")[0].rpartition("@")[2]
+
+    @property
+    def dialect(self) -> str:
+        """The SQL that it is asked in, by sqlglot's name; `""` where it is not asked in SQL, or in one in which no rule can be enforced."""
+        if self.kind == "sql":
+            return DIALECTS.get(re.split(r"[+:]", str(self.options.get("url", "")), maxsplit=1)[0], "")
+        return self.kind if self.kind in ("duckdb", "snowflake") else ""
 
 
 def connections_of(secrets: Mapping[str, Any], providers: Iterable[str], reader: Reader) -> dict[str, ConnectionConfig]:
@@ -88,7 +106,7 @@ class _Section:
         self._judge_keys(kind)
         own_login = self._own_login(kind)
         token_from = self._token_from(kind, providers)
-        return ConnectionConfig(
+        config = ConnectionConfig(
             name=self._name,
             kind=kind.name,
             options=MappingProxyType({key: value for key, value in self._section.items() if key not in _OURS}),
@@ -100,6 +118,10 @@ class _Section:
             own_login=own_login,
             token=kind.token(self._section),
         )
+        if config.rules == "file" and config.kind == "sql" and not config.dialect:
+            mend = f'write rules = "engine" if the database itself decides; the file knows: {", ".join(DIALECTS)}'
+            self._wrong("url", "leads to a database whose SQL the rule file cannot be put into", mend)
+        return config
 
     def _judge_name(self) -> None:
         if not _NAME.fullmatch(self._name):
