@@ -4,6 +4,7 @@ import difflib
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final, Literal
 
@@ -66,8 +67,13 @@ class ConnectionConfig:
         return self.kind if self.kind in ("duckdb", "snowflake") else ""
 
 
-def connections_of(secrets: Mapping[str, Any], providers: Iterable[str], reader: Reader) -> dict[str, ConnectionConfig]:
-    """Return the connections whose `type` is ours; what is wrong with them goes to the reader. Other people's types are left alone."""
+def connections_of(
+    secrets: Mapping[str, Any], providers: Iterable[str], reader: Reader, folder: Path = Path()
+) -> dict[str, ConnectionConfig]:
+    """Return the connections whose `type` is ours; what is wrong with them goes to the reader. Other people's types are left alone.
+
+    The path of a file is understood from `folder`, the app's own.
+    """
     sections = secrets.get("connections", {})
     if not isinstance(sections, Mapping):
         return {}
@@ -75,7 +81,8 @@ def connections_of(secrets: Mapping[str, Any], providers: Iterable[str], reader:
     for name, section in sections.items():
         kind = section.get("type") if isinstance(section, Mapping) else None
         if isinstance(kind, str) and kind.startswith(_PREFIX):
-            reading = _Section(name, section, reader)
+            at = {"path": str(folder / section["path"])} if isinstance(section.get("path"), str) and section["path"] else {}
+            reading = _Section(name, {**section, **at}, reader)
             if config := reading.config(kind.removeprefix(_PREFIX), tuple(providers)):
                 found[name] = config
     _judge_default(found, reader)
