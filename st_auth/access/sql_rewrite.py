@@ -3,7 +3,7 @@
 Names of CTEs are replaced, so that what we took for a table cannot be a CTE to the database, nor the other way round.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
 from sqlglot import exp
@@ -49,6 +49,8 @@ class Rewriting:
         self._resolve(tree, {})
         for column in columns:
             self._shorten(column)
+        for pivot in list(tree.find_all(exp.Pivot)):
+            _fasten(column for column in pivot.find_all(exp.Column) if column.find_ancestor(exp.Query, exp.Pivot) is not pivot)
         return tree
 
     def _resolve(self, node: exp.Expr, ctes: Names) -> None:
@@ -111,6 +113,7 @@ class Rewriting:
         select = exp.Select(expressions=seen, from_=exp.From(this=inner))
         if rule.rows:
             select.set("where", exp.Where(this=self._placed(rule.rows, rule)))
+        _fasten(select.find_all(exp.Column))
         return exp.Subquery(this=select, **moved)
 
     def _seen(self, name: str, rule: TableRule, hidden: Mapping[str, str]) -> list[exp.Expr]:
@@ -168,6 +171,13 @@ def _name_alias(table: exp.Table) -> None:
     """Keep the name by which the statement calls a table; what a pivot gives has a name of its own."""
     if not table.args.get("alias") and not table.args.get("pivots"):
         table.set("alias", exp.TableAlias(this=table.this.copy()))
+
+
+def _fasten(columns: Iterable[exp.Expr]) -> None:
+    """Write the qualifiers of columns so that they stay: some generators take them away, below a PIVOT or beside an UNNEST."""
+    for column in [column for column in columns if column.args.get("table")]:
+        parts = [part for key in ("catalog", "db", "table", "this") if (part := column.args.get(key))]
+        column.replace(exp.Dot.build([part.copy() for part in parts]))
 
 
 def _no_rule(name: str) -> PermissionDenied:
