@@ -60,7 +60,7 @@ class Guarded(Personal):
 
 
 def _does(answer: Any) -> bool:
-    """Whether more can be asked of it: what is made as one goes through it, and a cursor, a connection or the like, by what its class can do.
+    """Whether more can be asked of it: what is made as one goes through it; a cursor, a connection or the like, by what its class can do.
 
     Values, rows and frames can do none of it.
     """
