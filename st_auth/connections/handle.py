@@ -8,6 +8,7 @@ from typing import Any, Final, Literal, Self, TypeVar
 from st_auth.access.reader import Reader
 from st_auth.access.rules import Viewer
 from st_auth.config import ConnectionConfig
+from st_auth.connections.guard import Guarded
 from st_auth.connections.opening import Connection, attempt
 from st_auth.connections.place import Place
 from st_auth.connections.pool import Pool
@@ -225,43 +226,38 @@ class SQLHandle(Handle):
     def cursor(self) -> "Cursor":
         """Return a cursor of the driver's (PEP 249) that belongs to this login too; for one thread. Raises like `query`."""
         self._require_engine("cursor")
-        return Cursor(self._do(lambda connection: connection.cursor()), self._require_here)
+        return Cursor(self._do(lambda connection: connection.cursor()), self._require_here, self.cursor)
 
 
-class Cursor(Personal):
-    """A driver's cursor that asks at each use whether it is still the same login's run."""
+class Cursor(Guarded):
+    """A driver's cursor that asks at each use whether it is still the same login's run, as does whatever it makes.
 
-    __slots__ = ("_inner", "_require_here")
+    Where the driver's makes further cursors (DuckDB's does), `more` makes them: they are the handle's.
+    """
 
-    def __init__(self, inner: Any, require_here: Callable[[], None]) -> None:
-        self._inner = inner
-        self._require_here = require_here
+    __slots__ = ("_more",)
+
+    def __init__(self, inner: Any, require_here: Callable[[], None], more: "Callable[[], Cursor] | None" = None) -> None:
+        super().__init__(inner, require_here)
+        self._more = more
+
+    def _made(self, inner: Any) -> Guarded:
+        return Cursor(inner, self._require_here, self._more)
 
     def __getattr__(self, name: str) -> Any:
-        self._require_here()
-        found = getattr(self._inner, name)
-        return self._wrapped(found) if callable(found) else found
-
-    def _wrapped(self, method: Callable[..., Any]) -> Callable[..., Any]:
-        def call(*arguments: Any, **named: Any) -> Any:
-            self._require_here()
-            answer = method(*arguments, **named)
-            return self if answer is self._inner else answer
-
-        return call
+        if name in ("cursor", "duplicate") and self._more is not None and hasattr(self._inner, name):
+            return self._more
+        return super().__getattr__(name)
 
     def __iter__(self) -> "Cursor":
         return self
 
     def __next__(self) -> Any:
         self._require_here()
-        return next(self._inner)
+        return self._given(next(self._inner))
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
         self._inner.close()
-
-    def __repr__(self) -> str:
-        return "Cursor(***)"
