@@ -49,8 +49,9 @@ class Ruling:
         reader = self._read(live)
         if self.rules.attributes:
             reader.attributes = lambda: attributes(reader)
-        if not live.ended:
-            self._readers[live.login_id] = (written, reader)
+        self._readers[live.login_id] = (written, reader)
+        if live.ended:  # its end may have come between, and forgets but once
+            self.forget(live.login_id)
         return reader
 
     def _read(self, live: LiveSession) -> Reader:
