@@ -4,39 +4,20 @@ from collections.abc import Sequence
 from typing import Any, Final
 
 import pytest
-from hypothesis import given, strategies as st
+from hypothesis import given, settings, strategies as st
 
 from st_auth.access.rules import Scalar
-from tests.access.sql_ground import STYLES, Reader, filtered
+from tests.access.sql_ground import STYLES, filtered
 
 DIALECTS: Final = ("snowflake", "postgres", "duckdb", "sqlite", "databricks", "trino", "bigquery", "mysql")
-HOSTILE: Final = (
-    "'",
-    '"',
-    "`",
-    "\\",
-    "\0",
-    "\n",
-    "--",
-    "/*",
-    "*/",
-    "$$",
-    ":p0",
-    "%(p0)s",
-    "$p0",
-    "?",
-    "') or 1=1 --",
-    "\\'",
-    "{{",
-    "\u202e",
-    "’",
-)
+HOSTILE: Final = ["'", '"', "`", "\\", "\0", "\n", "--", "/*", "*/", "$$", ":p0", "%(p0)s", "$p0", "?", "') or 1=1 --", "\\'", "\u202e"]
 TEXTS: Final = st.one_of(st.text(), st.lists(st.sampled_from(HOSTILE)).map("".join))
 SCALARS: Final = st.one_of(TEXTS, st.integers(), st.floats(), st.booleans())
 PARAMETER: Final = {"named": ":x", "pyformat": "%(x)s", "dollar": "$x"}
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)
+@settings(max_examples=40)
 @given(regions=st.lists(SCALARS, min_size=1, max_size=5), email=SCALARS)
 def test_what_a_claim_holds_never_changes_the_text(dialect: str, regions: Sequence[Scalar], email: Scalar) -> None:
     sql = "select * from sales, orders"
@@ -52,6 +33,7 @@ def test_what_a_claim_holds_never_changes_the_text(dialect: str, regions: Sequen
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)
+@settings(max_examples=40)
 @given(value=st.one_of(SCALARS, st.none(), st.binary(), st.dates(), st.lists(TEXTS)))
 def test_what_a_parameter_holds_never_changes_the_text(dialect: str, value: Any) -> None:
     style = STYLES.get(dialect, "named")
@@ -61,7 +43,7 @@ def test_what_a_parameter_holds_never_changes_the_text(dialect: str, value: Any)
 
     assert asked.sql == filtered(dialect, sql, {"x": "r"}).sql
     assert asked.params is not None
-    assert list(asked.params.values())[0] is value
+    assert next(iter(asked.params.values())) is value
 
 
 @pytest.mark.parametrize("dialect", DIALECTS)
