@@ -57,7 +57,6 @@ _SAID: Final[Mapping[str, str]] = {
 }
 _NUMBER: Final = re.compile(r"(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?")
 _WORD: Final = re.compile(r"[^\W\d][\w$]*")
-_WORDS: Final = re.compile(r"[^\W\d]\w*(?: [^\W\d]\w*)*")
 _KEYWORDS: Final = re.compile(r"[\w ]*")
 _TYPE: Final = re.compile(r"[^\W\d][\w$]*(?:\.[^\W\d][\w$]*)*")
 _BITS: Final = re.compile(r"[0-9A-Fa-f]*")
@@ -140,7 +139,7 @@ def _identifier(node: exp.Expr) -> None:
 
 
 def _var(node: exp.Expr) -> None:
-    if not isinstance(node.this, str) or not _WORDS.fullmatch(node.this):
+    if not isinstance(node.this, str) or not _WORD.fullmatch(node.this):
         raise unsafe("a word that is none", "Write the statement without it.")
 
 

@@ -90,7 +90,7 @@ class TableNames:
 
 def _matches(wild: Sequence[str], name: Sequence[str]) -> bool:
     """Whether `hr.*` means this table; what is more than a table's plain name, or is the database's own, is meant by no `*`."""
-    return len(wild) == len(name) and all(one == other or (one == ANY and _is_plain(other)) for one, other in zip(wild, name, strict=True))
+    return len(wild) == len(name) and all(_is_plain(other) if one == ANY else one == other for one, other in zip(wild, name, strict=True))
 
 
 def _is_plain(name: str) -> bool:
