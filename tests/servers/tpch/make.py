@@ -1,4 +1,7 @@
-"""`python make.py FOLDER SCALE`: write TPC-H's tables as Parquet and its 22 statements as JSON. Runs in an environment of its own (.venv-tpch)."""
+"""`python make.py FOLDER SCALE`: write TPC-H's tables as Parquet and its 22 statements as JSON.
+
+Runs in an environment of its own, .venv-tpch: one version of DuckDB loads the extension.
+"""
 
 import json
 import sys
