@@ -4,7 +4,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 import sqlglot
 from sqlglot import exp
@@ -48,6 +48,8 @@ class _Compiled:
 
 class SQLRules:
     """The rules in one dialect (sqlglot's name for it), for drivers of one style of parameters."""
+
+    _rewriting: ClassVar[type[Rewriting]] = Rewriting
 
     def __init__(self, rules: Rules, dialect: str, style: Style) -> None:
         self._functions = rules.functions
@@ -93,7 +95,7 @@ class SQLRules:
             tree = marked(self._parsed(mark(sql, params, self._style, keys)), params, self._style, keys)
             require_readable(tree, self._dialect, self._functions)
             bound: list[Bound] = [("param", key) for key in keys]
-            rewriting = Rewriting(self._names, self._dialect, granted, columns, bound)
+            rewriting = self._rewriting(self._names, self._dialect, granted, columns, bound)
             text = rewriting.run(tree).sql(dialect=self._dialect, comments=False)
         except RecursionError:
             raise unsafe("too many levels", "Write it as several queries.") from None

@@ -35,14 +35,24 @@ class DuckDB:
     style: Style = "dollar"
 
     def __init__(self, *set_up: str) -> None:
-        self._connection = duckdb.connect(config={"threads": 1})
+        self._set_up = set_up
         self._columns: dict[str, tuple[str, ...]] = {}
-        for sql in set_up:
-            self._connection.execute(sql)
+        self._connection = self._opened()
+
+    def _opened(self) -> duckdb.DuckDBPyConnection:
+        connection = duckdb.connect(config={"threads": 1})
+        for sql in self._set_up:
+            connection.execute(sql)
+        return connection
 
     def run(self, sql: str, params: Any = None) -> Answer:
-        cursor = self._connection.execute(sql, params)
-        return answer(cursor.fetchall())
+        """As above. An error of DuckDB's own (FatalException) leaves a database that answers nothing any more: there is a new one then."""
+        try:
+            return answer(self._connection.execute(sql, params).fetchall())
+        except duckdb.FatalException:
+            self._connection.close()
+            self._connection = self._opened()
+            raise
 
     def columns(self, table: str) -> tuple[str, ...]:
         if table not in self._columns:

@@ -14,8 +14,8 @@ from tests.oracle.tables import COLUMNS, KINDS, REGIONS
 NUMBER, TEXT, DAY = "number", "text", "day"
 _PLACE = "\N{REPLACEMENT CHARACTER}"
 PORTABLE = (
-    "join_inner", "join_left", "join_right", "join_full", "join_cross", "join_natural", "join_using", "join_comma", "lateral", "lateral_left",
-    "nested", "cte", "cte_chain", "cte_recursive", "cte_shadow", "cte_in_subquery", "cte_quoted", "cte_columns", "cte_sees_table",
+    "join_inner", "join_left", "join_right", "join_full", "join_cross", "join_natural", "join_using", "join_comma",
+    "lateral", "lateral_left", "nested", "cte", "cte_chain", "cte_recursive", "cte_shadow", "cte_in_subquery", "cte_quoted", "cte_columns", "cte_sees_table",
     "union", "union_all", "intersect", "intersect_all", "except", "except_all", "correlated", "exists", "not_exists", "in_subquery",
     "any_subquery", "scalar_subquery", "aggregate", "aggregate_filter", "group_by", "having", "rollup", "cube", "grouping_sets", "window",
     "window_named", "distinct", "distinct_on", "star", "star_of_table", "column_aliases", "values", "limit", "param_named", "schema_table",
@@ -82,6 +82,7 @@ class Generator:
         self._random = random.Random(seed)
         self._dialect = dialect
         self._is_duckdb = dialect == "duckdb"
+        self._colon = ":" if self._is_duckdb else "\\:"  # SQLAlchemy takes :none for a parameter in a text too
 
     def statement(self, focus: str) -> Statement:
         """Return a statement that has the construct `focus` in it, among others."""
@@ -101,7 +102,7 @@ class Generator:
     def _param_style(self, focus: str) -> str:
         if focus.startswith("param_"):
             return focus
-        if focus in {"pivot_dynamic"} or self._random.random() < 0.5:
+        if focus == "pivot_dynamic" or self._random.random() < 0.5:
             return ""
         return self._random.choice(("param_named", "param_question", "param_number")) if self._is_duckdb else "param_named"
 
@@ -169,7 +170,8 @@ class Generator:
     def _top(self) -> str:
         sql, columns = self._query(2, None)
         if self._take("limit", 0.15):
-            sql = f"select * from ({sql}) {self._fresh('q')} order by {self._all(len(columns))} limit {self._value(NUMBER, bindable=False)}{self._random.choice(('', ' offset 1'))}"
+            limit = f"limit {self._value(NUMBER, bindable=False)}{self._random.choice(('', ' offset 1'))}"
+            sql = f"select * from ({sql}) {self._fresh('q')} order by {self._all(len(columns))} {limit}"
         return sql
 
     def _all(self, count: int) -> str:
@@ -289,16 +291,21 @@ class Generator:
             elif self._take("window", 0.1, depth):
                 selected[number] = self._window(scope)
             if self._take("qualify", 0.06, depth):
-                tail += f" qualify rank() over (partition by {self._column(scope, TEXT)} order by {self._column(scope, NUMBER)}) <= {self._random.randint(2, 5)}"
+                over = f"partition by {self._column(scope, TEXT)} order by {self._column(scope, NUMBER)}"
+                tail += f" qualify rank() over ({over}) <= {self._random.randint(2, 5)}"
         distinct = ""
         if self._take("distinct_on", 0.05, depth):
             first, *rest = selected.values()
             if _PLACE not in "".join(selected.values()) and "over" not in first:
-                return f"select * from (select distinct on ({first}) {self._listed(selected)} from {scope.text}{where}{tail} order by {', '.join([first, *rest])}) {self._fresh('q')}"
+                order = ", ".join([first, *rest])
+                chosen = f"select distinct on ({first}) {self._listed(selected)} from {scope.text}{where}{tail} order by {order}"
+                return f"select * from ({chosen}) {self._fresh('q')}"
             self._used.discard("distinct_on")
         elif self._take("distinct", 0.1, depth):
             distinct = "distinct "
         if self._take("from_first", 0.15, depth):
+            if scope.text.startswith("(values"):
+                self._used.add("values_first")
             return f"from {scope.text} select {distinct}{self._listed(selected)}{where}{tail}"
         return f"select {distinct}{self._listed(selected)} from {scope.text}{where}{tail}"
 
@@ -318,7 +325,7 @@ class Generator:
     def _grouped(self, kind: str, scope: Scope, columns: Mapping[str, str], where: str) -> str:
         """Text columns are what is grouped by, the others are aggregated."""
         keys = {name: self._column(scope, TEXT) for name, of in columns.items() if of == TEXT}
-        selected = {name: keys.get(name) or self._aggregate(scope, of, kind == "aggregate_filter") for name, of in columns.items()}
+        selected = {name: keys.get(name) or self._aggregate(scope, of, filtered=kind == "aggregate_filter") for name, of in columns.items()}
         if not keys:
             keys = {"": self._column(scope, TEXT)}
         listed = ", ".join(keys.values())
@@ -335,7 +342,7 @@ class Generator:
             self._used.add("having")
         return f"select {self._listed(selected)} from {scope.text}{where} group by {by}{having}"
 
-    def _aggregate(self, scope: Scope, kind: str, filtered: bool = False) -> str:
+    def _aggregate(self, scope: Scope, kind: str, *, filtered: bool = False) -> str:
         column = self._column(scope, kind)
         options = [f"min({column})", f"max({column})"]
         if kind == NUMBER:
@@ -385,18 +392,19 @@ class Generator:
             return self._by_schema()
         if self._ctes and self._random.random() < 0.6:
             return self._read_cte(self._random.choice(list(self._ctes)))
-        if self._take("nested", 0.15, depth):
-            if self._take("cte_in_subquery", 0.2):
-                return self._with_inside(depth)
-            sql, columns = self._query(depth - 1, [NUMBER, TEXT, TEXT])
-            return self._derived(sql, columns)
-        if self._focus == "cte_in_subquery" and self._take("cte_in_subquery", 0):
+        if self._take("nested", 0.15, depth) or (self._focus == "cte_in_subquery" and self._focus not in self._used):
+            return self._nested(depth)
+        return self._made_up() if self._take("values", 0.05) else self._table(self._random.choice(list(COLUMNS)))
+
+    def _nested(self, depth: int) -> Scope:
+        if self._take("cte_in_subquery", 0.2):
             return self._with_inside(depth)
-        if self._take("values", 0.05):
-            name = self._fresh("v")
-            rows = ", ".join(f"({self._value(NUMBER, bindable=False)}, {self._value(TEXT, bindable=False)})" for _ in range(4))
-            return Scope(f"(values {rows}) as {name}(n, region)", {name: {"n": NUMBER, "region": TEXT}})
-        return self._table(self._random.choice(list(COLUMNS)))
+        return self._derived(*self._query(max(depth - 1, 0), [NUMBER, TEXT, TEXT]))
+
+    def _made_up(self) -> Scope:
+        name = self._fresh("v")
+        rows = ", ".join(f"({self._value(NUMBER, bindable=False)}, {self._value(TEXT, bindable=False)})" for _ in range(4))
+        return Scope(f"(values {rows}) as {name}(n, region)", {name: {"n": NUMBER, "region": TEXT}})
 
     def _with_inside(self, depth: int) -> Scope:
         before = dict(self._ctes)
@@ -518,15 +526,17 @@ class Generator:
     def _expression(self, scope: Scope, kind: str, depth: int) -> str:
         if kind == NUMBER and self._take("scalar_subquery", 0.05, depth):
             return self._scalar(scope)
-        column = self._column(scope, kind)
+        column, text = self._column(scope, kind), self._column(scope, TEXT)
+        options = [column, column]
         if kind == NUMBER:
-            options = (column, column, f"{column} + {self._value(NUMBER)}", f"coalesce({column}, 0)", f"abs({column} - {self._column(scope, NUMBER)})",
-                       f"case when {self._predicate(scope, 0)} then {column} else 0 end", f"length({self._column(scope, TEXT)})")  # fmt: skip
+            options += [f"{column} + {self._value(NUMBER)}", f"coalesce({column}, 0)", f"abs({column} - {self._column(scope, NUMBER)})"]
+            options += [f"case when {self._predicate(scope, 0)} then {column} else 0 end", f"length({text})"]
         elif kind == TEXT:
-            options = (column, column, f"upper({column})", f"{column} || '-' || {self._column(scope, TEXT)}", f"coalesce({column}, {self._value(TEXT)})",
-                       f"substring({column} from 1 for 2)", f"case when {self._predicate(scope, 0)} then {column} else ':none' end")  # fmt: skip
+            options += [f"upper({column})", f"{column} || '-' || {text}", f"substring({column} from 1 for 2)"]
+            options += [f"coalesce({column}, {self._value(TEXT)})"]
+            options += [f"case when {self._predicate(scope, 0)} then {column} else '{self._colon}none' end"]
         else:
-            options = (column, f"{column} + 1", f"coalesce({column}, {self._value(DAY)})")
+            options += [f"{column} + 1", f"coalesce({column}, {self._value(DAY)})"]
         return self._random.choice(options)
 
     def _scalar(self, scope: Scope) -> str:
@@ -588,7 +598,8 @@ class Generator:
         if name in ("exists", "not_exists", "correlated"):
             self._used.add("correlated")
             self._used.add("exists" if name == "correlated" else name)
-            return f"{'not ' if name == 'not_exists' else ''}exists (select 1 from {inner.text} where {theirs} = {mine} and {self._simple(inner)})"
+            found = f"exists (select 1 from {inner.text} where {theirs} = {mine} and {self._simple(inner)})"
+            return f"not {found}" if name == "not_exists" else found
         if name == "in_subquery":
             return f"{mine} in (select {theirs} from {inner.text})"
         return f"{mine} {self._random.choice(('=', '>=', '<>'))} any (select {theirs} from {inner.text} where {self._simple(inner)})"
@@ -635,10 +646,9 @@ class Generator:
         name, scope = self._some_table("sales", "lake.events")
         other, second = self._some_table("people", "sales")
         if what == "join_asof":
-            return (
-                f"select {name}.person_id, {name}.day, {other}.m from {scope.text} asof join (select max(day) as m, day from sales group by day) {other} "
-                f"on {name}.day >= {other}.day{self._where(scope, 1, ())}"
-            ).replace("from sales group", f"from {self._random.choice(('sales', 'main.sales', 'SALES'))} group")
+            days = f"select max(day) as m, day from {self._random.choice(('sales', 'main.sales', 'SALES'))} group by day"
+            text = f"{scope.text} asof join ({days}) {other} on {name}.day >= {other}.day"
+            return f"select {name}.person_id, {name}.day, {other}.m from {text}{self._where(scope, 1, ())}"
         on = self._on(scope, second)
         return f"select * from {scope.text} {what.removeprefix('join_')} join {second.text} on {on}{self._where(scope, 1, ())}"
 
@@ -672,7 +682,8 @@ class Generator:
         if what == "unpivot_statement":
             return f"unpivot {source} on qty, person_id into name what value much"
         source = f"(select id, qty, person_id, region from {source} as x)"
-        return f"select * from {source} unpivot {self._random.choice(('', 'include nulls '))}(much for what in (qty, person_id)){self._random.choice(('', ' as u'))}"
+        nulls, alias = self._random.choice(("", "include nulls ")), self._random.choice(("", " as u"))
+        return f"select * from {source} unpivot {nulls}(much for what in (qty, person_id)){alias}"
 
 
 _ENDINGS: Mapping[str, Callable[[Generator], str]] = {

@@ -23,7 +23,7 @@ _SIZES = {"people": 18, "sales": 30, "items": 9, "regions": 5, "lake.events": 26
 
 
 def set_up(home: str, person: str | None) -> list[str]:
-    """The statements that make the tables: all rows in the schema `whole`, and what somebody may see of them under the tables' own names."""
+    """The statements that make the tables: all rows in the schema `whole`, and what somebody may see of them under their own names."""
     made = ["create schema whole", "create schema lake"]
     rows = random.Random(20261122)
     for table, size in _SIZES.items():
