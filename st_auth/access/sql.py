@@ -65,7 +65,8 @@ class SQLRules:
         Raises PermissionDenied (`no_rule`, `permission_missing`, `claim_missing`, `statement_refused`), ConfigError, TypeError, ValueError.
         """
         granted = viewer.granted
-        key = (sql, granted.permissions, tuple(params) if isinstance(params, Mapping) else len(params or ()))
+        shape = 0 if params is None else tuple(params) if isinstance(params, Mapping) else len(params)
+        key = (sql, granted.permissions, shape)
         compiled = self._compiled.get(key)
         if compiled is None:
             compiled = self._kept(key, self._compile(sql, params, granted, columns))
@@ -96,11 +97,11 @@ class SQLRules:
             require_readable(tree, self._dialect, self._functions)
             bound: list[Bound] = [("param", key) for key in keys]
             rewriting = self._rewriting(self._names, self._dialect, granted, columns, bound)
-            text = rewriting.run(tree).sql(dialect=self._dialect, comments=False)
+            text = rewriting.run(tree).sql(dialect=self._dialect, comments=False, copy=False)
         except RecursionError:
             raise unsafe("too many levels", "Write it as several queries.") from None
         said = (tuple(dict.fromkeys(names)) for names in (rewriting.tables, rewriting.rules, rewriting.hidden))
-        return _Compiled(pieces_of(text), tuple(bound), *said)
+        return _Compiled(pieces_of(text, self._style), tuple(bound), *said)
 
     def _parsed(self, sql: str) -> exp.Expr:
         if len(sql) > _LONGEST:

@@ -13,24 +13,31 @@ from tests.oracle.tables import COLUMNS, KINDS, REGIONS
 
 NUMBER, TEXT, DAY = "number", "text", "day"
 _PLACE = "\N{REPLACEMENT CHARACTER}"
-PORTABLE = (
-    "join_inner", "join_left", "join_right", "join_full", "join_cross", "join_natural", "join_using", "join_comma",
-    "lateral", "lateral_left", "nested", "cte", "cte_chain", "cte_recursive", "cte_shadow", "cte_in_subquery", "cte_quoted", "cte_columns", "cte_sees_table",
-    "union", "union_all", "intersect", "intersect_all", "except", "except_all", "correlated", "exists", "not_exists", "in_subquery",
-    "any_subquery", "scalar_subquery", "aggregate", "aggregate_filter", "group_by", "having", "rollup", "cube", "grouping_sets", "window",
-    "window_named", "distinct", "distinct_on", "star", "star_of_table", "column_aliases", "values", "limit", "param_named", "schema_table",
-    "schema_column", "other_case", "name_of_another", "parentheses", "whole_row",
-)  # fmt: skip
-DUCKDB_ONLY = (
-    "union_by_name", "qualify", "pivot", "pivot_statement", "pivot_dynamic", "unpivot", "unpivot_statement", "star_exclude", "star_replace",
-    "columns", "from_first", "group_by_all", "param_question", "param_number", "join_semi", "join_anti", "join_asof", "catalog_table",
-)  # fmt: skip
+PORTABLE = tuple(
+    """
+    join_inner join_left join_right join_full join_cross join_natural join_using join_comma lateral lateral_left nested cte cte_chain
+    cte_recursive cte_shadow cte_in_subquery cte_quoted cte_columns cte_sees_table union union_all intersect intersect_all except
+    except_all correlated exists not_exists in_subquery any_subquery scalar_subquery aggregate aggregate_filter group_by having rollup
+    cube grouping_sets window window_named distinct distinct_on star star_of_table column_aliases values limit param_named schema_table
+    schema_column other_case name_of_another parentheses whole_row
+    """.split()
+)
+DUCKDB_ONLY = tuple(
+    """
+    union_by_name qualify pivot pivot_statement pivot_dynamic unpivot unpivot_statement star_exclude star_replace columns from_first
+    group_by_all param_question param_number join_semi join_anti join_asof catalog_table
+    """.split()
+)
 CONSTRUCTS: Mapping[str, Sequence[str]] = {"duckdb": PORTABLE + DUCKDB_ONLY, "postgres": PORTABLE}
 _SETS = {"union": "union", "union_all": "union all", "intersect": "intersect", "intersect_all": "intersect all", "except": "except"}
 _SET_KEYWORDS = {**_SETS, "except_all": "except all", "union_by_name": "union all by name"}
 _HOME = {"duckdb": "main", "postgres": "public"}
-_ENDS = ("pivot", "pivot_statement", "pivot_dynamic", "unpivot", "unpivot_statement", "star_exclude", "star_replace", "columns", "star",
-         "star_of_table", "whole_row", "join_semi", "join_anti", "join_asof")  # fmt: skip
+_ENDS = tuple(
+    """
+    pivot pivot_statement pivot_dynamic unpivot unpivot_statement star_exclude star_replace columns star star_of_table whole_row join_semi
+    join_anti join_asof
+    """.split()
+)
 
 
 def schedule(dialect: str) -> Sequence[str]:
