@@ -8,7 +8,7 @@ from statistics import median
 from bench.ground import Ground, in_fresh_process
 from bench.result import Note, Row, absolute, against_peer
 
-_BATCHES = 60
+_BATCHES = 30
 _SQL = """
 select c.name, c.region, year(o.ordered_on) as year, sum(i.quantity * i.price) as revenue, count(distinct o.id) as orders
 from customers c

@@ -13,36 +13,43 @@ from tests.oracle.tables import COLUMNS, KINDS, REGIONS
 
 NUMBER, TEXT, DAY = "number", "text", "day"
 _PLACE = "\N{REPLACEMENT CHARACTER}"
-PORTABLE = tuple(
+
+
+def _words(text: str) -> tuple[str, ...]:
+    return tuple(text.split())
+
+
+PORTABLE = _words(
     """
     join_inner join_left join_right join_full join_cross join_natural join_using join_comma lateral lateral_left nested cte cte_chain
     cte_recursive cte_shadow cte_in_subquery cte_quoted cte_columns cte_sees_table union union_all intersect intersect_all except
     except_all correlated exists not_exists in_subquery any_subquery scalar_subquery aggregate aggregate_filter group_by having rollup
     cube grouping_sets window window_named distinct distinct_on star star_of_table column_aliases values limit param_named schema_table
     schema_column other_case name_of_another parentheses whole_row
-    """.split()
+    """
 )
-DUCKDB_ONLY = tuple(
+DUCKDB_ONLY = _words(
     """
     union_by_name qualify pivot pivot_statement pivot_dynamic unpivot unpivot_statement star_exclude star_replace columns from_first
     group_by_all param_question param_number join_semi join_anti join_asof catalog_table
-    """.split()
+    """
 )
 CONSTRUCTS: Mapping[str, Sequence[str]] = {"duckdb": PORTABLE + DUCKDB_ONLY, "postgres": PORTABLE}
 _SETS = {"union": "union", "union_all": "union all", "intersect": "intersect", "intersect_all": "intersect all", "except": "except"}
 _SET_KEYWORDS = {**_SETS, "except_all": "except all", "union_by_name": "union all by name"}
 _HOME = {"duckdb": "main", "postgres": "public"}
-_ENDS = tuple(
+_ENDS = _words(
     """
     pivot pivot_statement pivot_dynamic unpivot unpivot_statement star_exclude star_replace columns star star_of_table whole_row join_semi
     join_anti join_asof
-    """.split()
+    """
 )
 
 
 def schedule(dialect: str) -> Sequence[str]:
-    """The constructs in their turns; those that stand in no other's statement twice as often."""
-    return (*CONSTRUCTS[dialect], *(name for name in CONSTRUCTS[dialect] if name in _ENDS))
+    """The constructs in their turns; those that stand in no other's statement three times as often."""
+    ends = [name for name in CONSTRUCTS[dialect] if name in _ENDS]
+    return (*CONSTRUCTS[dialect], *ends, *ends)
 
 
 @dataclass(frozen=True)
@@ -192,7 +199,7 @@ class Generator:
         ctes = self._with_clause(depth)
         wanted = list(kinds or self._random.choices((NUMBER, TEXT, DAY), weights=(5, 4, 1), k=self._random.randint(1, 4)))
         sql, columns = self._select(depth, wanted)
-        if name := self._one_of(tuple(_SET_KEYWORDS), 0.12, depth):
+        if name := self._one_of(tuple(_SET_KEYWORDS), 0.22, depth):
             sql = self._set_operation(name, sql, columns, depth)
         self._ctes = before
         return f"{ctes}{sql}", columns
