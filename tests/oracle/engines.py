@@ -48,7 +48,8 @@ class DuckDB:
     def run(self, sql: str, params: Any = None) -> Answer:
         """As above. An error of DuckDB's own (FatalException) leaves a database that answers nothing any more: there is a new one then."""
         try:
-            return answer(self._connection.execute(sql, params).fetchall())
+            cursor = self._connection.execute(sql, params)
+            return answer(tuple(column[0] for column in cursor.description), cursor.fetchall())
         except duckdb.FatalException:
             self._connection.close()
             self._connection = self._opened()
@@ -76,7 +77,7 @@ class Postgres:
 
     def run(self, sql: str, params: Any = None) -> Answer:
         result = self._connection.execute(sqlalchemy.text(sql), params or {})
-        return answer(result.fetchall()) if result.returns_rows else answer([])
+        return answer(tuple(result.keys()), result.fetchall())
 
     def columns(self, table: str) -> tuple[str, ...]:
         if table not in self._columns:

@@ -27,12 +27,13 @@ class Reader:
         return self.values[name]
 
 
-Answer = Counter[tuple[Any, ...]]
+Names = tuple[str, ...]
+Answer = Counter[tuple[Names, tuple[Any, ...]]]
 
 
-def answer(rows: Iterable[Sequence[Any]]) -> Answer:
-    """The rows as a multiset. Floats, and what is counted in decimals, to eight digits: sums of floats depend on their order."""
-    return Counter(tuple(_plain(value) for value in row) for row in rows)
+def answer(names: Names, rows: Iterable[Sequence[Any]]) -> Answer:
+    """The rows as a multiset, with the names of the columns. Numbers to eight digits: sums of floats depend on their order."""
+    return Counter((names, tuple(map(_plain, row))) for row in rows)
 
 
 def _plain(value: Any) -> Any:
@@ -48,4 +49,4 @@ def _plain(value: Any) -> Any:
 
 def is_empty(found: Answer) -> bool:
     """Whether there is nothing in an answer: no row, or nulls alone."""
-    return all(value is None for row in found for value in row)
+    return all(value is None for _, row in found for value in row)
