@@ -8,10 +8,10 @@ from typing import Any, ClassVar, Final
 
 import sqlglot
 from sqlglot import exp
-from sqlglot.errors import SqlglotError
+from sqlglot.errors import ErrorLevel, SqlglotError, TokenError, UnsupportedError
 
 from st_auth.access.permissions import Granted
-from st_auth.access.rules import Rules, Viewer
+from st_auth.access.rules import Rules, Viewer, only
 from st_auth.access.sql_grammar import require_readable, unsafe
 from st_auth.access.sql_names import TableNames
 from st_auth.access.sql_params import Piece, Style, mark, marked, pieces_of, written
@@ -73,7 +73,7 @@ class SQLRules:
 
         def value(number: int) -> tuple[Any, bool]:
             what, name = compiled.bound[number]
-            return (params[name], False) if what == "param" else _said(viewer, what, name)
+            return (params[name], False) if what == "param" else self._said(viewer, what, name)
 
         text, given = written(compiled.pieces, value, self._style)
         return Filtered(text, given, compiled.tables, compiled.rules, compiled.hidden)
@@ -97,7 +97,11 @@ class SQLRules:
             require_readable(tree, self._dialect, self._functions)
             bound: list[Bound] = [("param", key) for key in keys]
             rewriting = self._rewriting(self._names, self._dialect, granted, columns, bound)
-            text = rewriting.run(tree).sql(dialect=self._dialect, comments=False, copy=False)
+            text = rewriting.run(tree).sql(dialect=self._dialect, comments=False, copy=False, unsupported_level=ErrorLevel.RAISE)
+        except UnsupportedError:
+            raise unsafe(f"what {self._dialect} does not know", "What is written again must say the same.") from None
+        except SqlglotError as error:
+            raise self._unreadable(error) from None
         except RecursionError:
             raise unsafe("too many levels", "Write it as several queries.") from None
         said = (tuple(dict.fromkeys(names)) for names in (rewriting.tables, rewriting.rules, rewriting.hidden))
@@ -106,24 +110,22 @@ class SQLRules:
     def _parsed(self, sql: str) -> exp.Expr:
         if len(sql) > _LONGEST:
             raise unsafe(f"more than {_LONGEST:,} characters", "Write it as several queries.")
-        try:
-            statements = [statement for statement in sqlglot.parse(sql, dialect=self._dialect) if statement is not None]
-        except SqlglotError as error:
-            what = str(error).splitlines()[0].partition(" Line")[0].rstrip(".")
-            message = f"This statement cannot be read as SQL of {self._dialect}: {what}."
-            raise PermissionDenied(message, code="statement_refused", hint="Only what can be read can obey the rules.") from None
+        statements = [statement for statement in sqlglot.parse(sql, dialect=self._dialect) if statement is not None]
         if len(statements) != 1:
             raise unsafe("none or several statements" if statements else "no statement", "Run one statement at a time.")
         return statements[0]
 
+    def _said(self, viewer: Viewer, what: str, name: str) -> tuple[Any, bool]:
+        """A value of the person's: all of them, or the one that there is."""
+        values = viewer.value(name)
+        if self._dialect == "mysql":  # a number 0 equals each text there that does not begin with a digit
+            values = [str(int(value)) if isinstance(value, bool) else str(value) for value in values]
+        return (values, True) if what == "all" else (only(name, values), False)
 
-def _said(viewer: Viewer, what: str, name: str) -> tuple[Any, bool]:
-    """A value of the person's: all of them, or the one that there is."""
-    values = viewer.value(name)
-    if what == "all":
-        return values, True
-    if len(values) > 1:
-        message = f"A rule asks for one “{name}”, and your login has several."
-        hint = f"Whoever looks after this app can write “in (:{name})” in the rule."
-        raise PermissionDenied(message, code="claim_missing", hint=hint, claim=name)
-    return values[0], False
+    def _unreadable(self, error: SqlglotError) -> PermissionDenied:
+        """The parser's own sentence quotes the statement, and so values in it."""
+        place: dict[str, Any] = next(iter(getattr(error, "errors", [])), {})
+        at = f", line {place['line']}, column {place['col']}" if place.get("line") else ""
+        what = "a quote or a comment in it has no end" if isinstance(error, TokenError) else f"it is none to us{at}"
+        message = f"This statement cannot be read as SQL of {self._dialect}: {what}."
+        return PermissionDenied(message, code="statement_refused", hint="Only what can be read can obey the rules.")

@@ -9,7 +9,7 @@ from typing import Any, Final
 
 from sqlglot import exp
 
-from st_auth.access.sql_known import BY_CLASS, BY_NAME, NODES
+from st_auth.access.sql_known import BY_CLASS, BY_NAME, NODES, TABLES_BY_CLASS, TABLES_BY_NAME
 from st_auth.access.sql_params import in_text, is_marker
 from st_auth.errors import PermissionDenied
 
@@ -57,12 +57,14 @@ _SAID: Final[Mapping[str, str]] = {
 }
 _NUMBER: Final = re.compile(r"(?:\d+\.?\d*|\.\d+)(?:[eE][+-]?\d+)?")
 _WORD: Final = re.compile(r"[^\W\d][\w$]*")
-_WORDS: Final = re.compile(r"[^\W\d]\w*(?: [^\W\d]\w*)*")
-_KEYWORDS: Final = re.compile(r"[\w .$-]*")
+_KEYWORDS: Final = re.compile(r"[\w ]*")
+_TYPE: Final = re.compile(r"[^\W\d][\w$]*(?:\.[^\W\d][\w$]*)*")
 _BITS: Final = re.compile(r"[0-9A-Fa-f]*")
 _QUOTES: Final = frozenset('"`\\\0')
 _BREAKS_OUT: Final = re.compile(r"\\(?:'|$)|\0")
-_TABLE_FUNCTIONS: Final = (exp.Func, exp.Lateral, exp.Unnest)
+_SOURCES: Final = (exp.From, exp.Join, exp.Lateral, exp.Table, exp.TableFromRows)
+_OURS: Final = "st_auth_"
+_SEQUENCE: Final = frozenset({"nextval", "currval"})
 
 
 def require_readable(statement: exp.Expr, dialect: str, functions: frozenset[str]) -> None:
@@ -71,6 +73,8 @@ def require_readable(statement: exp.Expr, dialect: str, functions: frozenset[str
         raise unsafe(_SAID.get("Command", ""), "Only statements that read can obey rules.")
     for node in statement.walk():
         _require_known(node, BY_NAME[dialect] | functions)
+        if isinstance(node, exp.Func) and isinstance(node.parent, _SOURCES) and node.arg_key == "this":
+            _require_source(node, TABLES_BY_NAME.get(dialect, frozenset()) | functions)
 
 
 def _require_known(node: exp.Expr, functions: frozenset[str]) -> None:
@@ -85,10 +89,10 @@ def _require_known(node: exp.Expr, functions: frozenset[str]) -> None:
         raise unsafe(_SAID.get(name, f"what the parser calls {name}"), "Write the statement without it.")
     if in_text(node):
         raise unsafe("a parameter inside quotes", "Parameters need no quotes: write :name, %s or ? alone.")
-    if check := _CHECKS.get(name):
+    check = _CHECKS.get(name)
+    if check is not None:
         check(node)
-    else:
-        _require_plain(node)
+    _require_plain(node, but="" if check is None else "kind" if name == "DataType" else "this")
 
 
 def _require_function(node: exp.Anonymous, functions: frozenset[str]) -> None:
@@ -98,15 +102,23 @@ def _require_function(node: exp.Anonymous, functions: frozenset[str]) -> None:
         raise unsafe(f"the function {name}", f"Nobody knows here what it reads. {hint}")
 
 
+def _require_source(node: exp.Func, functions: frozenset[str]) -> None:
+    """What is harmless as a value may be another thing as a table: DuckDB's histogram() reads the table that a text names."""
+    name = str(node.this).lower() if isinstance(node, exp.Anonymous) else ""
+    if name not in functions and type(node).__name__ not in TABLES_BY_CLASS:
+        raise unsafe(f"the function {name or node.sql_name()} in the place of a table", "Name a table there.")
+
+
 def _require_without(node: exp.Expr, without: Iterable[str]) -> None:
     for part in without:
         if node.args.get(part):
             raise unsafe(_SAID.get(part, f"what the parser calls {part}"), "Write the statement without it.")
 
 
-def _require_plain(node: exp.Expr) -> None:
+def _require_plain(node: exp.Expr, but: str) -> None:
     """Texts in other nodes are keywords; they are written as they are."""
-    if any(isinstance(value, str) and not _KEYWORDS.fullmatch(value) for value in node.args.values()):
+    words = (word for key, value in node.args.items() if key != but for word in (value if isinstance(value, list) else [value]))
+    if any(isinstance(word, str) and not _KEYWORDS.fullmatch(word) for word in words):
         raise unsafe(f"a word that is none in {type(node).__name__}", "Write the statement without it.")
 
 
@@ -121,12 +133,27 @@ def _literal(node: exp.Expr) -> None:
 def _identifier(node: exp.Expr) -> None:
     name = node.this
     if not isinstance(name, str) or not name or (_QUOTES & set(name) if node.args.get("quoted") else not _WORD.fullmatch(name)):
-        raise unsafe("a name with a quote or a sign in it", "Rename it, or read it by a view.")
+        raise unsafe("a name with a quote or a sign", "Rename it, or read it by a view.")
+    if name.lower().startswith(_OURS):
+        raise unsafe(f"a name that begins with {_OURS}", "Give it another one: what the rules put in is called so.")
 
 
 def _var(node: exp.Expr) -> None:
-    if not isinstance(node.this, str) or not _WORDS.fullmatch(node.this):
+    if not isinstance(node.this, str) or not _WORD.fullmatch(node.this):
         raise unsafe("a word that is none", "Write the statement without it.")
+
+
+def _type(node: exp.Expr) -> None:
+    """A type of the database's own is written as it is, without its quotes."""
+    kind = node.args.get("kind")
+    if isinstance(kind, str) and not _TYPE.fullmatch(kind):
+        raise unsafe("a type whose name has a sign in it", "Cast to another type.")
+
+
+def _column(node: exp.Expr) -> None:
+    """`sequence.nextval` counts on."""
+    if node.args.get("table") and node.name.lower() in _SEQUENCE:
+        raise unsafe("a sequence", "Statements here only read.")
 
 
 def _bits(node: exp.Expr) -> None:
@@ -158,8 +185,13 @@ def _in(node: exp.Expr) -> None:
 
 
 def _from_rows(node: exp.Expr) -> None:
-    if not isinstance(node.this, _TABLE_FUNCTIONS):
+    if not isinstance(node.this, exp.Func):
         raise unsafe("a table that is put together at run time", "Name the table itself.")
+
+
+def _lateral(node: exp.Expr) -> None:
+    if not isinstance(node.this, exp.Func | exp.Subquery):
+        raise unsafe("LATERAL before something else than a query", "Name the table without LATERAL.")
 
 
 def _table(node: exp.Table) -> None:
@@ -169,16 +201,21 @@ def _table(node: exp.Table) -> None:
             raise unsafe(f"the function {name.sql()}", "Write functions without a schema before them.")
     elif not isinstance(name, exp.Identifier) or not all(isinstance(part, exp.Identifier) for part in node.parts):
         raise unsafe("a table without a name", "Name the table itself.")
+    elif node.args.get("catalog") and len(node.parts) == 2:
+        raise unsafe("two dots in a row", "Write the schema between them.")
 
 
 _CHECKS: Final[Mapping[str, Any]] = {
     "BitString": _bits,
     "ByteString": _raw,
+    "Column": _column,
+    "DataType": _type,
     "Dot": _dot,
     "HexString": _bits,
     "Identifier": _identifier,
     "In": _in,
     "JSONPathKey": _json_key,
+    "Lateral": _lateral,
     "Literal": _literal,
     "RawString": _raw,
     "Table": _table,
@@ -189,5 +226,5 @@ _CHECKS: Final[Mapping[str, Any]] = {
 
 def unsafe(what: str, mend: str) -> PermissionDenied:
     """Return the refusal of a statement that cannot be shown to obey the rules."""
-    message = f"This statement has {what} in it, so nobody can say that it obeys the rules."
+    message = f"This statement holds {what}, so nobody can say that it obeys the rules."
     return PermissionDenied(message, code="statement_refused", hint=mend)

@@ -7,7 +7,7 @@ What reads a file, another table or a setting, asks a model, or changes anything
 from collections.abc import Mapping
 from typing import Final
 
-__all__ = ["BY_CLASS", "BY_NAME", "NODES"]
+__all__ = ["BY_CLASS", "BY_NAME", "NODES", "TABLES_BY_CLASS", "TABLES_BY_NAME"]
 
 
 def _words(text: str) -> frozenset[str]:
@@ -76,6 +76,13 @@ BY_CLASS: Final = _words(
     TsOrDsToDateStr TsOrDsToDatetime TsOrDsToTime TsOrDsToTimestamp Typeof Unhex Unicode Uniform UnixDate UnixMicros UnixMillis
     UnixSeconds UnixToStr UnixToTime UnixToTimeStr Unnest Upper UtcDate UtcTime UtcTimestamp Uuid VarMap Variance VariancePop Week
     WeekOfYear WeekStart WeightString WidthBucket XMLElement XMLGet XMLTable Xor Year YearOfWeek YearOfWeekIso Zipf
+    """
+)
+
+TABLES_BY_CLASS: Final = _words(
+    """
+    Explode ExplodingGenerateSeries Flatten GenerateDateArray GenerateSeries GenerateTimestampArray Generator Inline JSONTable OpenJSON
+    Posexplode PosexplodeOuter SplitToTable Stack StrtokSplitToTable Unnest XMLTable
     """
 )
 
@@ -185,4 +192,16 @@ BY_NAME: Final[Mapping[str, frozenset[str]]] = {
         timestamp_millis timestamp_micros timestamp_seconds to_json to_json_string unix_date unix_millis
         """
     ),
+}
+
+TABLES_BY_NAME: Final[Mapping[str, frozenset[str]]] = {
+    "duckdb": _words("generate_subscripts json_each json_tree range regexp_split_to_table repeat_row"),
+    "postgres": _words(
+        """
+        generate_subscripts json_array_elements json_array_elements_text json_each json_each_text json_object_keys json_populate_record
+        json_to_record json_to_recordset jsonb_array_elements jsonb_array_elements_text jsonb_each jsonb_each_text jsonb_object_keys
+        jsonb_path_query jsonb_to_record jsonb_to_recordset regexp_matches regexp_split_to_table string_to_table
+        """
+    ),
+    "sqlite": _words("json_each json_tree"),
 }

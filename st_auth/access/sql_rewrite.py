@@ -3,7 +3,7 @@
 Names of CTEs are replaced, so that what we took for a table cannot be a CTE to the database, nor the other way round.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
 from sqlglot import exp
@@ -50,8 +50,9 @@ class Rewriting:
         self._resolve(tree, {})
         for column in columns:
             self._shorten(column)
-        for pivot in tree.find_all(exp.Pivot):
-            self._keep_pivot(pivot)
+        for pivot in list(tree.find_all(exp.Pivot)):
+            self._require_values(pivot)
+            _fasten(column for column in pivot.find_all(exp.Column) if column.find_ancestor(exp.Query, exp.Pivot) is not pivot)
         return tree
 
     def _resolve(self, node: exp.Expr, ctes: Names) -> None:
@@ -114,6 +115,7 @@ class Rewriting:
         select = exp.Select(expressions=seen, from_=exp.From(this=inner))
         if rule.rows:
             select.set("where", exp.Where(this=self._placed(rule.rows, rule)))
+        _fasten(select.find_all(exp.Column))
         return exp.Subquery(this=select, **moved)
 
     def _seen(self, name: str, rule: TableRule, hidden: Mapping[str, str]) -> list[exp.Expr]:
@@ -156,14 +158,10 @@ class Rewriting:
             self._bound.append(bound)
         return marker(self._numbers[bound])
 
-    def _keep_pivot(self, pivot: exp.Pivot) -> None:
+    def _require_values(self, pivot: exp.Pivot) -> None:
         """DuckDB looks for the values of `PIVOT … ON column` in a statement of its own, and that takes no parameters."""
         if pivot.this and not pivot.unpivot and self._bound and not all(isinstance(on, exp.In) for on in pivot.expressions):
             raise unsafe("PIVOT without its values", "Name them: PIVOT … ON column IN ('a', 'b') USING …")
-        for query in pivot.find_all(exp.Query):
-            for column in query.find_all(exp.Column):
-                if column.args.get("table"):  # sqlglot takes the table off every column below a pivot; it knows none in a Dot
-                    column.replace(exp.Dot.build([part.copy() for part in column.parts]))
 
     def _shorten(self, column: exp.Expr) -> None:
         """`schema.sales.amount` means nothing once the table is derived: it is `sales.amount` then."""
@@ -180,6 +178,13 @@ def _name_alias(table: exp.Table) -> None:
     """Keep the name by which the statement calls a table; what a pivot gives has a name of its own."""
     if not table.args.get("alias") and not table.args.get("pivots"):
         table.set("alias", exp.TableAlias(this=table.this.copy()))
+
+
+def _fasten(columns: Iterable[exp.Expr]) -> None:
+    """Write the qualifiers of columns so that they stay: some generators take them away, below a PIVOT or beside an UNNEST."""
+    for column in [column for column in columns if column.args.get("table")]:
+        parts = [part for key in ("catalog", "db", "table", "this") if (part := column.args.get(key))]
+        column.replace(exp.Dot.build([part.copy() for part in parts]))
 
 
 def _no_rule(name: str) -> PermissionDenied:

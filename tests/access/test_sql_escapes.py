@@ -1,0 +1,128 @@
+"""Attempts to read around the rules: each is refused, or shows nothing that is hidden; and what is like it in good faith runs."""
+
+import re
+import tomllib
+from collections import Counter
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack
+from pathlib import Path
+from typing import Any, Final
+
+import duckdb
+import pytest
+import sqlglot
+from sqlalchemy.exc import DBAPIError
+from sqlglot import exp
+
+from st_auth.access.sql_known import BY_CLASS, BY_NAME, NODES, TABLES_BY_CLASS, TABLES_BY_NAME
+from st_auth.errors import PermissionDenied
+from tests.access.sql_ground import CANARY, Database, database, filtered, unruled
+from tests.servers.postgres import PostgresServer
+
+DIALECTS: Final = {"snowflake", "postgres", "duckdb", "sqlite", "databricks", "trino", "bigquery", "mysql"}
+ATTEMPTS: Final = tomllib.loads((Path(__file__).parent.parent / "vectors" / "sql_escapes.toml").read_text("utf-8"))["attempt"]
+RUN_HERE: Final = {"duckdb", "sqlite", "postgres"}
+_REPEATED: Final = re.compile(r"\{\{(\d+) (.+?)\}\}")
+
+every = pytest.mark.parametrize("attempt", ATTEMPTS, ids=[attempt["id"] for attempt in ATTEMPTS])
+
+
+@pytest.fixture(scope="module")
+def databases() -> Iterator[Mapping[str, Database]]:
+    with PostgresServer() as server, ExitStack() as stack:
+        server.ask("create database escapes", database="postgres")
+        url = f"postgresql+psycopg://postgres@127.0.0.1:{server.port}/escapes"
+        yield {dialect: stack.enter_context(database(dialect, url)) for dialect in sorted(RUN_HERE)}
+
+
+def whole(sql: str) -> str:
+    return _REPEATED.sub(lambda found: found[2] * int(found[1]), sql)
+
+
+@every
+def test_an_attempt_to_read_around_the_rules_shows_nothing(attempt: Mapping[str, Any], databases: Mapping[str, Database]) -> None:
+    sql, dialect = whole(attempt["sql"]), attempt["dialect"]
+    if attempt["expect"] == "refused":
+        with pytest.raises(PermissionDenied) as caught:
+            filtered(dialect, sql, attempt.get("params"), attempt.get("claims"))
+        assert caught.value.code == attempt["code"]
+        assert "\n" not in str(caught.value)
+        assert caught.value.hint
+        return
+
+    asked = filtered(dialect, sql, attempt.get("params"), attempt.get("claims"))
+
+    assert unruled(asked.sql, dialect) == []
+    if dialect in RUN_HERE:
+        assert not CANARY.search(_answer(databases[dialect], asked))
+
+
+@every
+def test_the_same_construct_in_good_faith_runs(attempt: Mapping[str, Any], databases: Mapping[str, Database]) -> None:
+    asked = filtered(attempt["dialect"], whole(attempt["twin"]), attempt.get("twin_params"))
+
+    assert unruled(asked.sql, attempt["dialect"]) == []
+    if attempt["dialect"] in RUN_HERE:
+        assert databases[attempt["dialect"]].run(asked) == attempt["twin_rows"]
+
+
+def _answer(database: Database, asked: Any) -> str:
+    try:
+        return str(database.run(asked))
+    except (duckdb.Error, DBAPIError) as error:
+        return str(error)
+
+
+def test_there_are_attempts_in_every_dialect_and_each_has_a_twin() -> None:
+    counted = Counter(attempt["dialect"] for attempt in ATTEMPTS)
+
+    assert len({attempt["id"] for attempt in ATTEMPTS}) == len(ATTEMPTS) >= 400
+    assert set(counted) == DIALECTS == set(BY_NAME)
+    assert min(counted.values()) >= 20
+    assert all(attempt["twin"] for attempt in ATTEMPTS)
+    assert all("twin_rows" in attempt for attempt in ATTEMPTS if attempt["dialect"] in RUN_HERE)
+
+
+@pytest.mark.parametrize("dialect", sorted(RUN_HERE))
+def test_without_the_rules_the_canaries_sing(databases: Mapping[str, Database], dialect: str) -> None:
+    """Or the tests above could not fail."""
+    asked = filtered(dialect, "select * from regions")
+
+    for table in ("sales", "orders", "wages", "lake.salt"):
+        unfiltered = type(asked)(asked.sql.replace("regions", table), None, (), (), ())
+        assert CANARY.search(_answer(databases[dialect], unfiltered))
+        assert unruled(unfiltered.sql, dialect) == [table]
+
+
+REFUSED: Final = {  # functions that the parser has a class for, and why nobody may call them under rules
+    "asks a model": """
+        AIAgg AIClassify AIEmbed AIForecast AIGenerate AISimilarity AISummarizeAgg GenerateBool GenerateDouble GenerateEmbedding
+        GenerateInt GenerateTable GenerateText MLForecast MLTranslate Predict
+    """,
+    "reads a table or its history, which an argument names": "Apply FeaturesAtTime GapFill VectorSearch",
+    "reads or writes a file": "ReadCSV ReadParquet ToFile",
+    "names something by a text": "DynamicIdentifier ObjectId",
+    "reads a secret, or the statement with what is bound in it": "CurrentStatement Secret",
+    "counts on": "NextValueFor",
+    "is any function at all, by its name": "AnonymousAggFunc CombinedAggFunc CombinedParameterizedAgg ParameterizedAgg SafeFunc",
+    "is no function of SQL that we have looked at": "Agg HashAgg _ExplodeOuter",
+}
+
+
+def test_each_function_of_the_parser_has_been_looked_at() -> None:
+    """A new version of the parser has new ones: look at them, then put them into sql_known.py or here."""
+    names = {function.__name__ for function in exp.ALL_FUNCTIONS}
+    refused = {name for text in REFUSED.values() for name in text.split()}
+
+    assert names - BY_CLASS - refused == set()
+    assert refused - names == set()
+    assert refused & BY_CLASS == set()
+
+
+def test_what_is_known_is_there_in_the_parser() -> None:
+    classes = {name for name in dir(exp) if isinstance(getattr(exp, name), type)}
+
+    assert (NODES | BY_CLASS | TABLES_BY_CLASS) - classes == set()
+    assert TABLES_BY_CLASS <= BY_CLASS
+    assert all(TABLES_BY_NAME[dialect] <= BY_NAME[dialect] for dialect in TABLES_BY_NAME)
+    assert sqlglot.__version__.startswith("30."), "look at what is new in the parser"
