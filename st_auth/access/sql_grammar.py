@@ -10,7 +10,7 @@ from typing import Any, Final
 from sqlglot import exp
 
 from st_auth.access.sql_known import BY_CLASS, BY_NAME, NODES, TABLES_BY_CLASS, TABLES_BY_NAME
-from st_auth.access.sql_params import in_text, is_marker
+from st_auth.access.sql_params import in_text, is_marker, is_ours
 from st_auth.errors import PermissionDenied
 
 __all__ = ["require_readable", "unsafe"]
@@ -92,6 +92,7 @@ def _require_known(node: exp.Expr, functions: frozenset[str]) -> None:
     check = _CHECKS.get(name)
     if check is not None:
         check(node)
+    _require_unit(node.this if name == "Extract" else node.args.get("unit"))
     _require_plain(node, but="" if check is None else "kind" if name == "DataType" else "this")
 
 
@@ -115,6 +116,12 @@ def _require_without(node: exp.Expr, without: Iterable[str]) -> None:
             raise unsafe(_SAID.get(part, f"what the parser calls {part}"), "Write the statement without it.")
 
 
+def _require_unit(unit: Any) -> None:
+    """Whatever it was, it may be written as a word."""
+    if isinstance(unit, exp.Literal | exp.Column | exp.Identifier) and not _WORD.fullmatch(unit.name):
+        raise unsafe("a part of a date that is none", "Write a word such as month.")
+
+
 def _require_plain(node: exp.Expr, but: str) -> None:
     """Texts in other nodes are keywords; they are written as they are."""
     words = (word for key, value in node.args.items() if key != but for word in (value if isinstance(value, list) else [value]))
@@ -134,7 +141,7 @@ def _identifier(node: exp.Expr) -> None:
     name = node.this
     if not isinstance(name, str) or not name or (_QUOTES & set(name) if node.args.get("quoted") else not _WORD.fullmatch(name)):
         raise unsafe("a name with a quote or a sign", "Rename it, or read it by a view.")
-    if name.lower().startswith(_OURS):
+    if name.lower().startswith(_OURS) and not is_ours(name):
         raise unsafe(f"a name that begins with {_OURS}", "Give it another one: what the rules put in is called so.")
 
 
