@@ -1,4 +1,4 @@
-"""The command `st-auth`: run an app behind the gate, make keys."""
+"""The command `st-auth`: run an app behind the gate, make keys, look after the rules."""
 
 import base64
 import logging
@@ -12,6 +12,7 @@ from typing import Any
 import click
 
 from st_auth import streamlit_facts as facts
+from st_auth.cli_rules import rules_commands
 from st_auth.errors import ConfigError
 
 __all__ = ["main"]
@@ -62,6 +63,9 @@ def _keys() -> None:
 def _new_key() -> None:
     """Print a new key for `[st_auth] keys`; put it first, and keep the old ones behind it until their logins have ended."""
     click.echo(f"{datetime.now(UTC):%Y-%m-%d}:{base64.b64encode(os.urandom(32)).decode()}")
+
+
+_commands.add_command(rules_commands)
 
 
 def _log_to_terminal() -> None:

@@ -12,6 +12,7 @@ from typing import Any, Literal
 from urllib.parse import urlsplit
 
 from st_auth.access.permissions import Roles
+from st_auth.access.rules import Rules
 from st_auth.config_reader import SECRETS, Reader, texts
 from st_auth.connection_config import ConnectionConfig, connections_of
 from st_auth.errors import ConfigError, Problem
@@ -19,7 +20,7 @@ from st_auth.kept_secret import kept_secret
 from st_auth.oauth.profile import Provider, resolve
 from st_auth.oauth.urls import is_loopback
 from st_auth.public_address import base_path_of, origin_of, public_base, redirect_uri_of
-from st_auth.rules_config import read_rules
+from st_auth.rules_config import RULES, RuleFile, read_rules
 from st_auth.secret import Secret
 
 __all__ = ["Allow", "Config", "ConnectionConfig", "Host", "is_loopback", "parse"]
@@ -54,7 +55,7 @@ class Config:
     """Everything that the app's author decided, checked and ready to use.
 
     `origin` is the public `scheme://host[:port]`; `base_path` is Streamlit's base path as `""` or `"/name"`.
-    `roles` is None where there is no rules.toml.
+    `roles` and `rules` are None where there is no rules.toml.
     """
 
     providers: Mapping[str, Provider]
@@ -80,6 +81,7 @@ class Config:
     connections: Mapping[str, ConnectionConfig]
     max_connections: int
     roles: Roles | None
+    rules: Rules | None
     warnings: tuple[str, ...]
 
     @property
@@ -119,6 +121,8 @@ def parse(secrets: Mapping[str, Any], host: Host, env: Mapping[str, str] = os.en
     parts = urlsplit(redirect_uri)
     loopback = is_loopback(parts.hostname or "")
     origin = origin_of(parts)
+    connections = connections_of(secrets, providers, reader, host.folder)
+    rule_file = _rule_file(host, connections, reader)
     store = reader.text("store", f"sqlite:///{_default_vault(host)}")
     config = Config(
         providers=MappingProxyType(providers),
@@ -141,14 +145,24 @@ def parse(secrets: Mapping[str, Any], host: Host, env: Mapping[str, str] = os.en
         freeze_heap=reader.flag("freeze_heap", True),
         personas=MappingProxyType(_personas(auth, providers, host, reader)),
         landing=MappingProxyType(_landings(auth, providers)),
-        connections=MappingProxyType(connections_of(secrets, providers, reader)),
+        connections=MappingProxyType(connections),
         max_connections=reader.whole("max_connections", 500),
-        roles=read_rules(host.folder / ".streamlit" / "rules.toml", reader.problems),
+        roles=rule_file.roles if rule_file else None,
+        rules=rule_file.rules if rule_file else None,
         warnings=(),
     )
     _judge_together(config, is_dev, loopback, reader)
     reader.finish()
     return replace(config, warnings=tuple(reader.warnings))
+
+
+def _rule_file(host: Host, connections: Mapping[str, ConnectionConfig], reader: Reader) -> RuleFile | None:
+    obeying = dict.fromkeys(one.dialect for one in connections.values() if one.rules == "file" and one.dialect)
+    file = read_rules(host.folder / ".streamlit" / "rules.toml", reader.problems, obeying)
+    if file and file.rules.connection and file.rules.connection not in connections:
+        mend = f"name one of: {', '.join(connections) or 'none is configured'}"
+        reader.problems.append(Problem(RULES, "access.connection", "names no connection of secrets.toml", mend))
+    return file
 
 
 def _no_auth() -> Problem:

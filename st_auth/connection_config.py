@@ -4,6 +4,7 @@ import difflib
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from pathlib import Path
 from types import MappingProxyType
 from typing import Any, Final, Literal
 
@@ -11,10 +12,21 @@ from st_auth.config_reader import Reader
 from st_auth.connection_kinds import KINDS, Kind, Token, is_installed
 from st_auth.oauth.urls import is_loopback
 
-__all__ = ["KINDS", "ConnectionConfig", "Kind", "connections_of"]
+__all__ = ["DIALECTS", "KINDS", "ConnectionConfig", "Kind", "connections_of"]
 
 Rules = Literal["engine", "file"]
 
+DIALECTS: Final[Mapping[str, str]] = {  # what begins an address of SQLAlchemy's → what sqlglot calls it
+    "postgresql": "postgres",
+    "mysql": "mysql",
+    "mariadb": "mysql",
+    "sqlite": "sqlite",
+    "duckdb": "duckdb",
+    "trino": "trino",
+    "databricks": "databricks",
+    "bigquery": "bigquery",
+    "snowflake": "snowflake",
+}
 _PREFIX: Final = "st_auth."
 _OURS: Final = ("type", "token_from", "login", "resource", "exchange", "rules", "default")
 _TYPES: Final = {str: "text in quotes", int: "a whole number", bool: "true or false", dict: "a table"}
@@ -47,9 +59,21 @@ class ConnectionConfig:
         """Which server its `url` leads to, for people to read; `""` where that is nothing to show."""
         return str(self.options.get("url", "")).partition("://")[2].partition("/")[0].partition("?")[0].rpartition("@")[2]
 
+    @property
+    def dialect(self) -> str:
+        """The SQL that it is asked in, by sqlglot's name; `""` where it is not asked in SQL, or in one in which no rule can be enforced."""
+        if self.kind == "sql":
+            return DIALECTS.get(re.split(r"[+:]", str(self.options.get("url", "")), maxsplit=1)[0], "")
+        return self.kind if self.kind in ("duckdb", "snowflake") else ""
 
-def connections_of(secrets: Mapping[str, Any], providers: Iterable[str], reader: Reader) -> dict[str, ConnectionConfig]:
-    """Return the connections whose `type` is ours; what is wrong with them goes to the reader. Other people's types are left alone."""
+
+def connections_of(
+    secrets: Mapping[str, Any], providers: Iterable[str], reader: Reader, folder: Path = Path()
+) -> dict[str, ConnectionConfig]:
+    """Return the connections whose `type` is ours; what is wrong with them goes to the reader. Other people's types are left alone.
+
+    The path of a file is understood from `folder`, the app's own.
+    """
     sections = secrets.get("connections", {})
     if not isinstance(sections, Mapping):
         return {}
@@ -57,7 +81,8 @@ def connections_of(secrets: Mapping[str, Any], providers: Iterable[str], reader:
     for name, section in sections.items():
         kind = section.get("type") if isinstance(section, Mapping) else None
         if isinstance(kind, str) and kind.startswith(_PREFIX):
-            reading = _Section(name, section, reader)
+            at = {"path": str(folder / section["path"])} if isinstance(section.get("path"), str) and section["path"] else {}
+            reading = _Section(name, {**section, **at}, reader)
             if config := reading.config(kind.removeprefix(_PREFIX), tuple(providers)):
                 found[name] = config
     _judge_default(found, reader)
@@ -88,7 +113,7 @@ class _Section:
         self._judge_keys(kind)
         own_login = self._own_login(kind)
         token_from = self._token_from(kind, providers)
-        return ConnectionConfig(
+        config = ConnectionConfig(
             name=self._name,
             kind=kind.name,
             options=MappingProxyType({key: value for key, value in self._section.items() if key not in _OURS}),
@@ -100,6 +125,10 @@ class _Section:
             own_login=own_login,
             token=kind.token(self._section),
         )
+        if config.rules == "file" and config.kind == "sql" and not config.dialect:
+            mend = f'write rules = "engine" if the database itself decides; the file knows: {", ".join(DIALECTS)}'
+            self._wrong("url", "leads to a database whose SQL the rule file cannot be put into", mend)
+        return config
 
     def _judge_name(self) -> None:
         if not _NAME.fullmatch(self._name):

@@ -11,6 +11,7 @@ from st_auth.client import Client
 from st_auth.clock import SYSTEM, Clock
 from st_auth.config import Config
 from st_auth.connections.pool import Pool
+from st_auth.connections.ruling import Ruling
 from st_auth.dev_provider import DevProvider, load_personas
 from st_auth.errors import ConfigError, Problem
 from st_auth.grants import Grants
@@ -83,7 +84,8 @@ def build(config: Config, clock: Clock = SYSTEM, *, http: Callable[[str], Http] 
         _LOGGER.warning("%s", warning)
     sessions, live = Sessions(vault, limits, clock), Live(limits, clock)
     grants = Grants(sessions, live, clients, config.allow, clock)
-    pool = Pool(config.connections, grants, live, app=config.app_id, roles=config.roles, at_most=config.max_connections, clock=clock)
+    ruling = Ruling(config.roles, config.rules, clock)
+    pool = Pool(config.connections, grants, live, app=config.app_id, ruling=ruling, at_most=config.max_connections, clock=clock)
     return Core(
         config=config,
         keyring=keyring,

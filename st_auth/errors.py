@@ -125,7 +125,14 @@ class Unavailable(StAuthError):
 
 
 class ConnectionFailed(StAuthError):
-    """A person's connection could not be opened or used; the driver's error is the cause."""
+    """A person's connection could not be opened or used; the driver's error is the cause, but for one that may tell values under rules.
+
+    `of_statement` is True where the database complained about the statement itself, before it looked at any row.
+    """
+
+    def __init__(self, message: str, *, code: str, hint: str = "", of_statement: bool = False) -> None:
+        super().__init__(message, code=code, hint=hint)
+        self.of_statement = of_statement
 
 
 class CrossSessionError(StAuthError):

@@ -70,7 +70,7 @@ def test_a_click_on_log_out_ends_the_login(app):
 
 
 def test_the_door_of_testing_loads_at_first_use():
-    assert dir(st_auth.testing) == ["FakeIssuer", "Somebody", "StoreContract", "logged_in_as"]
+    assert dir(st_auth.testing) == ["FakeIssuer", "Somebody", "StoreContract", "as_user", "logged_in_as"]
     assert st_auth.testing.FakeIssuer(serve=False).issuer == "https://issuer.example"
     assert st_auth.testing.StoreContract
     with pytest.raises(AttributeError, match="nothing"):

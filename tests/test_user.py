@@ -9,6 +9,8 @@ from datetime import timedelta
 import pytest
 
 from st_auth.access.permissions import Roles
+from st_auth.connections.pool import Pool
+from st_auth.connections.ruling import Ruling
 from st_auth.errors import ConfigError, LoginRequired, PermissionDenied
 from st_auth.live import Live
 from st_auth.testing import Somebody
@@ -155,7 +157,7 @@ ROLES = Roles("groups", {"finance": frozenset({"sales:read"}), "admins": frozens
 
 @pytest.fixture
 def allowed(live, world):
-    return User(live, Anywhere(), world.grants, world.pool, ROLES)
+    return User(live, Anywhere(), world.grants, Pool({}, world.grants, world.live, ruling=Ruling(ROLES)))
 
 
 def test_it_says_what_the_person_may_do(allowed):
@@ -200,4 +202,4 @@ def test_after_the_end_nobody_may_anything(allowed, live, world):
 
 def test_in_a_function_that_is_cached_for_everybody_nobody_is_asked_what_they_may(live, world):
     with pytest.raises(TypeError, match="shown to everybody"):
-        User(live, Anywhere(shared=True), world.grants, world.pool, ROLES).can("sales:read")
+        User(live, Anywhere(shared=True), world.grants, world.pool).can("sales:read")

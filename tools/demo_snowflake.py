@@ -73,11 +73,12 @@ def fill(issuer: FakeIssuer, snowflake: SnowflakeServer) -> None:
 def secrets_of(issuer: FakeIssuer, snowflake: SnowflakeServer) -> dict[str, Any]:
     """The secrets.toml of the demo."""
     auth = {"redirect_uri": "http://localhost:{port}/oauth2callback", "cookie_secret": os.urandom(32).hex()}
-    warehouse = snowflake.section(**WHERE, token_from="acme", default=True)
+    warehouse = snowflake.section(**WHERE, token_from="acme")
+    sales = {"type": "st_auth.DuckDBConnection", "path": ".streamlit/st_auth/sales.duckdb", "default": True}
     return {
         "auth": {**auth, "acme": {**issuer.section(), "label": "Acme login"}},
         "st_auth": {"allow": "anyone", "store": "memory://"},
-        "connections": {"warehouse": warehouse},
+        "connections": {"warehouse": warehouse, "sales": sales},
     }
 
 

@@ -1,7 +1,14 @@
 """The dashboard, and beside it a page of the person's own Snowflake. `make demo-snowflake` starts it."""
 
 import streamlit as st
+from menu import pages_of, sidebar
 
-dashboard = st.Page("app.py", title="Dashboard", icon=":material/monitoring:", default=True)
+import st_auth
+
+st.set_page_config("Sales dashboard", ":material/monitoring:", layout="wide")
+user = st_auth.require_login()
 warehouse = st.Page("../warehouse.py", title="Warehouse", icon=":material/ac_unit:", url_path="warehouse")
-st.navigation([dashboard, warehouse]).run()
+page = st.navigation([*pages_of(user), warehouse])
+if page != warehouse:  # it has a button of its own to log out
+    sidebar(user)
+page.run()

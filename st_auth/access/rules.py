@@ -8,7 +8,7 @@ from typing import Any, Final, Protocol
 from st_auth.access.permissions import Granted, covers
 from st_auth.errors import PermissionDenied
 
-__all__ = ["HIDE", "NULL", "ColumnRule", "Rules", "Scalar", "TableRule", "Viewer"]
+__all__ = ["HIDE", "NULL", "ColumnRule", "Rules", "Scalar", "TableRule", "Viewer", "allows_any", "only", "require_table", "scalars"]
 
 HIDE: Final = "hide"
 NULL: Final = "null"
@@ -76,7 +76,16 @@ def require_table(rule: TableRule, granted: Granted) -> None:
         raise PermissionDenied(message, code="permission_missing", hint=hint, permission=rule.needs, table=rule.name)
 
 
+def only(name: str, values: Sequence[Scalar]) -> Scalar:
+    """Return the one value that a rule asks for. Raises PermissionDenied (`claim_missing`) where somebody has several."""
+    if len(values) > 1:
+        message = f"A rule asks for one “{name}”, and your login has several."
+        hint = f"Whoever looks after this app can write “in (:{name})” in the rule."
+        raise PermissionDenied(message, code="claim_missing", hint=hint, claim=name)
+    return values[0]
+
+
 def scalars(found: Any) -> tuple[Scalar, ...]:
     """The plain values in a claim: one, or those of a list. Anything else in it is no value, and none are had from it then."""
     items = found if isinstance(found, list | tuple) else [found]
-    return tuple(items) if all(isinstance(item, str | int | float) for item in items) else ()
+    return tuple(items) if all(isinstance(item, str | int | float) and item != "" for item in items) else ()

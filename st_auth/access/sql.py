@@ -11,7 +11,7 @@ from sqlglot import exp
 from sqlglot.errors import ErrorLevel, SqlglotError, TokenError, UnsupportedError
 
 from st_auth.access.permissions import Granted
-from st_auth.access.rules import Rules, Viewer
+from st_auth.access.rules import Rules, Viewer, only
 from st_auth.access.sql_grammar import require_readable, unsafe
 from st_auth.access.sql_names import TableNames
 from st_auth.access.sql_params import Piece, Style, mark, marked, pieces_of, written
@@ -125,13 +125,7 @@ class SQLRules:
         values = viewer.value(name)
         if self._dialect == "mysql":  # a number 0 equals each text there that does not begin with a digit
             values = [str(int(value)) if isinstance(value, bool) else str(value) for value in values]
-        if what == "all":
-            return values, True
-        if len(values) > 1:
-            message = f"A rule asks for one “{name}”, and your login has several."
-            hint = f"Whoever looks after this app can write “in (:{name})” in the rule."
-            raise PermissionDenied(message, code="claim_missing", hint=hint, claim=name)
-        return values[0], False
+        return (values, True) if what == "all" else (only(name, values), False)
 
     def _unreadable(self, error: SqlglotError) -> PermissionDenied:
         """The parser's own sentence quotes the statement, and so values in it."""

@@ -9,7 +9,7 @@ from sqlglot.dialects.dialect import Dialect, NormalizationStrategy
 
 from st_auth.access.rules import TableRule
 
-__all__ = ["TableNames", "fold_column", "parts_of", "twins"]
+__all__ = ["TableNames", "empty_select", "fold_column", "parts_of", "twins"]
 
 ANY: Final = "*"
 _LOWER: Final = str.maketrans({chr(upper): chr(upper + 32) for upper in range(ord("A"), ord("Z") + 1)})
@@ -30,6 +30,11 @@ def fold_column(name: str) -> str:
 def parts_of(table: exp.Table, dialect: str) -> tuple[str, ...]:
     """Return the parts of a table's name in a statement, folded."""
     return tuple(_folded(part.name, quoted=bool(part.args.get("quoted")), dialect=dialect) for part in table.parts)
+
+
+def empty_select(dialect: str, schema: str, table: str) -> str:
+    """Return a SELECT that gives a table's columns and no row; the names are as the catalogue has them."""
+    return exp.select("*").from_(exp.table_(table, db=schema or None, quoted=True)).where("1 = 0").sql(dialect=dialect)
 
 
 class TableNames:
@@ -56,6 +61,10 @@ class TableNames:
             return None
         found = [wild for wild in self._wild for candidate in candidates if _matches(wild, candidate)]
         return self._rules[max(found, key=lambda parts: [part != ANY for part in parts])] if found else None
+
+    def named(self, text: str) -> TableRule | None:
+        """Return the rule for a table whose name is given as the rule file would write it."""
+        return self.find(self._parts(text))
 
     def _whole(self, name: tuple[str, ...]) -> tuple[str, ...]:
         """A name with what the schema leads it by, in one case."""

@@ -58,7 +58,7 @@ def current_user() -> User | None:
         raise TypeError(SHARED)
     user = live.anchor
     if type(user) is not User:
-        user = live.anchor = User(live, PLACE, core.grants, core.pool, core.config.roles)
+        user = live.anchor = User(live, PLACE, core.grants, core.pool)
     return user
 
 

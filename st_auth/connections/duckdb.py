@@ -1,7 +1,7 @@
 """DuckDB, embedded: the app's own file, opened for each person with who they are in the variable `st_auth_user`."""
 
 import threading
-from typing import Any
+from typing import Any, Final
 from weakref import WeakSet
 
 from st_auth.connections.frames import from_arrow, from_rows
@@ -9,6 +9,8 @@ from st_auth.connections.opening import Opening, attempt, failure, reason
 from st_auth.errors import ConnectionFailed
 
 __all__ = ["connect"]
+
+_OF_STATEMENT: Final = frozenset({"BinderException", "CatalogException", "ParserException", "SyntaxException"})
 
 
 def connect(opening: Opening) -> "DuckDB":
@@ -57,7 +59,9 @@ class DuckDB:
 
     def failed(self, error: Exception) -> ConnectionFailed:
         """Say that the database refused the statement."""
-        return failure(self._name, "query_failed", f"{reason(error)}", "Check the statement and its parameters.", error)
+        of_statement = type(error).__name__ in _OF_STATEMENT
+        hint = "Check the statement and its parameters."
+        return failure(self._name, "query_failed", f"{reason(error)}", hint, error, of_statement=of_statement)
 
     def cancel(self) -> None:
         """Stop what runs."""

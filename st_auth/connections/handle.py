@@ -1,28 +1,32 @@
 """What app code holds of a connection: it opens at first use, belongs to one login, and refuses to be used from anywhere else."""
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from datetime import timedelta
 from importlib import import_module
 from typing import Any, Final, Literal, Self, TypeVar
 
+from st_auth.access.reader import Reader
+from st_auth.access.rules import Viewer
 from st_auth.config import ConnectionConfig
+from st_auth.connections.guard import Guarded
 from st_auth.connections.opening import Connection, attempt
 from st_auth.connections.place import Place
 from st_auth.connections.pool import Pool
 from st_auth.connections.results import key_of, ttl_of
-from st_auth.errors import LoginRequired, PermissionDenied
+from st_auth.connections.ruled import Asked, audited, withheld
+from st_auth.errors import ConnectionFailed, LoginRequired, PermissionDenied
 from st_auth.live import LiveSession
 from st_auth.personal import Personal
 
-__all__ = ["Cursor", "Frame", "Handle", "SQLHandle", "handle_of"]
+__all__ = ["Cursor", "Frame", "Handle", "SQLHandle", "handle_of", "viewer_of"]
 
 T = TypeVar("T")
 Frame = Literal["pandas", "polars", "arrow"]
 
 _FRAMES: Final = ("pandas", "polars", "arrow")
 _NO_RULE: Final = (
-    'This version has no rule file yet. `rules = "engine"` in the section leaves the decision to the database: every person then sees what '
-    "the app's login may see there."
+    '`query` obeys it; `raw` goes round it, for code that answers for what it shows. `rules = "engine"` in the section leaves the decision '
+    "to the database: every person then sees what the app's login may see there."
 )
 
 
@@ -31,6 +35,25 @@ def handle_of(live: LiveSession, config: ConnectionConfig, role: str | None, poo
     kind = import_module(f"st_auth.connections.{config.kind}")
     made: Handle = getattr(kind, "HANDLE", SQLHandle)(live, config, role, pool, place)
     return made
+
+
+def viewer_of(live: LiveSession, pool: Pool, place: Place, reader: Reader | None = None) -> Reader:
+    """Return a login as the rules see it, or `reader`; where `[access] attributes` is a query, it runs on the connection that is named
+    there, opened for the login.
+    """
+
+    def attributes(reader: Reader) -> Mapping[str, Any]:
+        from st_auth.connections.asking import attributes_of  # with the parser of SQL, which most processes never need
+
+        rules = pool.ruling.rules
+
+        def ask(sql: str, params: Any) -> Any:
+            handle = handle_of(live, pool.config(rules.connection or None), None, pool, place)
+            return handle._do(lambda connection: connection.query(sql, params, "pandas"))  # noqa: SLF001  # ours, of the same login
+
+        return attributes_of(rules.attributes, reader, lambda: pool.ruling.style(pool.config(rules.connection or None)), ask)
+
+    return pool.ruling.reader(live, attributes, reader)
 
 
 class Handle(Personal):
@@ -108,10 +131,12 @@ class Handle(Personal):
     def _require_engine(self, verb: str) -> None:
         """Raise PermissionDenied where the rule file decides about rows."""
         if self._config.rules == "file":
-            message = f"The connection “{self._config.name}” obeys the rule file, and nothing in it allows this {verb}."
+            message = f"The connection “{self._config.name}” obeys the rule file, which this {verb} would go round."
             raise PermissionDenied(message, code="no_rule", hint=_NO_RULE)
 
-    def _framed(self, ask: Callable[[Any], Any], asked: tuple[str, Any], as_: str, ttl: str | float | timedelta | None) -> Any:
+    def _framed(
+        self, ask: Callable[[Any], Any], asked: tuple[str, Any], as_: str, ttl: str | float | timedelta | None, line: Asked | None = None
+    ) -> Any:
         """Return the frame that `ask` gives, or one that is kept; `asked` is what tells one question from another."""
         if as_ not in _FRAMES:
             raise ValueError(f"as_ is one of {', '.join(_FRAMES)}.")
@@ -124,6 +149,8 @@ class Handle(Personal):
         if (kept := self._pool.results.get(key)) is None:
             kept = self._do(ask)
             self._pool.results.put(key, kept, lasts)
+        elif line:
+            line.kept = True
         return kept
 
     def __repr__(self) -> str:
@@ -148,49 +175,89 @@ class SQLHandle(Handle):
 
         Raises LoginRequired, CrossSessionError, PermissionDenied, ConnectionFailed, ProviderError or Unavailable.
         """
-        self._require_engine("query")
-        return self._framed(lambda connection: connection.query(sql, params, as_), (sql, params), as_, ttl)
+        asked = Asked(self._live, self.name)
+        if self._config.rules == "engine":
+            return audited(
+                asked, lambda: self._framed(lambda connection: connection.query(sql, params, as_), (sql, params), as_, ttl, asked)
+            )
+        return audited(asked, lambda: self._ruled(self.viewer(), sql, params, ttl, as_, asked))
+
+    def query_as(self, viewer: Viewer, sql: str, params: Any = None, *, seen_as: str, as_: Frame = "pandas") -> Any:
+        """Return the rows of a statement as `viewer` would see them; `seen_as` says in the audit line who that is. Raises like `query`."""
+        self._require_file()
+        asked = Asked(self._live, self.name, seen_as)
+        return audited(asked, lambda: self._ruled(viewer, sql, params, None, as_, asked))
+
+    def explain(self, sql: str, params: Any = None, *, viewer: Viewer | None = None) -> Any:
+        """Return the statement as `query` would run it under the rule file (`.sql`, `.params`, `.tables`, `.rules`, `.hidden`).
+
+        Raises like `query`, TypeError where the rules are the database's.
+        """
+        self._require_here()
+        self._require_file()
+        return self._pool.ruling.filtered(self._config, sql, params, viewer or self.viewer(), self._columns)
+
+    def _require_file(self) -> None:
+        if self._config.rules == "engine":
+            raise TypeError(f"The connection “{self.name}” leaves rows to the database: statements are run as they are.")
+
+    def viewer(self) -> Viewer:
+        """Who reads here, as the rules see them."""
+        return viewer_of(self._live, self._pool, self._place)
+
+    def _ruled(self, viewer: Viewer, sql: str, params: Any, ttl: Any, as_: str, asked: Asked) -> Any:
+        """Run a statement with the rules in it; what the database says of values is nobody's to read."""
+        self._require_here()
+        found = self._pool.ruling.filtered(self._config, sql, params, viewer, self._columns)
+        asked.tables, asked.rules = found.tables, found.rules
+        try:
+            return self._framed(
+                lambda connection: connection.query(found.sql, found.params, as_), (found.sql, found.params), as_, ttl, asked
+            )
+        except ConnectionFailed as error:
+            self._pool.ruling.look_again(self.name)
+            failed = withheld(error, asked, found.hidden)
+        raise failed
+
+    def _columns(self, sql: str) -> tuple[str, ...]:
+        """The columns that a SELECT gives."""
+        return tuple(str(column) for column in self._do(lambda connection: connection.query(sql, None, "pandas")).columns)
 
     def cursor(self) -> "Cursor":
         """Return a cursor of the driver's (PEP 249) that belongs to this login too; for one thread. Raises like `query`."""
         self._require_engine("cursor")
-        return Cursor(self._do(lambda connection: connection.cursor()), self._require_here)
+        return Cursor(self._do(lambda connection: connection.cursor()), self._require_here, self.cursor)
 
 
-class Cursor(Personal):
-    """A driver's cursor that asks at each use whether it is still the same login's run."""
+class Cursor(Guarded):
+    """A driver's cursor that asks at each use whether it is still the same login's run, as does whatever it makes.
 
-    __slots__ = ("_inner", "_require_here")
+    Where the driver's makes further cursors (DuckDB's does), `more` makes them: they are the handle's.
+    """
 
-    def __init__(self, inner: Any, require_here: Callable[[], None]) -> None:
-        self._inner = inner
-        self._require_here = require_here
+    __slots__ = ("_more",)
+
+    def __init__(self, inner: Any, require_here: Callable[[], None], more: "Callable[[], Cursor] | None" = None) -> None:
+        super().__init__(inner, require_here)
+        self._more = more
+
+    def _made(self, inner: Any) -> Guarded:
+        return Cursor(inner, self._require_here, self._more)
 
     def __getattr__(self, name: str) -> Any:
-        self._require_here()
-        found = getattr(self._inner, name)
-        return self._wrapped(found) if callable(found) else found
-
-    def _wrapped(self, method: Callable[..., Any]) -> Callable[..., Any]:
-        def call(*arguments: Any, **named: Any) -> Any:
-            self._require_here()
-            answer = method(*arguments, **named)
-            return self if answer is self._inner else answer
-
-        return call
+        if name in ("cursor", "duplicate") and self._more is not None and hasattr(self._inner, name):
+            return self._more
+        return super().__getattr__(name)
 
     def __iter__(self) -> "Cursor":
         return self
 
     def __next__(self) -> Any:
         self._require_here()
-        return next(self._inner)
+        return self._given(next(self._inner))
 
     def __enter__(self) -> Self:
         return self
 
     def __exit__(self, *_: object) -> None:
         self._inner.close()
-
-    def __repr__(self) -> str:
-        return "Cursor(***)"

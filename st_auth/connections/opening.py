@@ -89,9 +89,11 @@ class Stale(Exception):
         self.failed = failed
 
 
-def failure(name: str, code: str, what: str, hint: str, error: BaseException, secret: Secret[str] | None = None) -> ConnectionFailed:
+def failure(
+    name: str, code: str, what: str, hint: str, error: BaseException, secret: Secret[str] | None = None, *, of_statement: bool = False
+) -> ConnectionFailed:
     """Make the error of a connection; the driver's is its cause, without a token and without frames that hold one."""
-    failed = ConnectionFailed(f"The connection “{name}” failed: {what}", code=code, hint=hint)
+    failed = ConnectionFailed(f"The connection “{name}” failed: {what}", code=code, hint=hint, of_statement=of_statement)
     failed.__cause__ = _scrubbed(error, secret.reveal() if secret else "")
     return failed
 

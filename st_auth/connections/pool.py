@@ -6,7 +6,6 @@ import threading
 from collections.abc import Callable, Collection, Mapping
 from typing import Any, Final, TypeVar
 
-from st_auth.access.permissions import Roles
 from st_auth.clock import SYSTEM, Clock
 from st_auth.config import ConnectionConfig
 from st_auth.connections.opened import Key, Opened, Wanted
@@ -14,6 +13,7 @@ from st_auth.connections.opener import Opener, options_of
 from st_auth.connections.opening import Connection
 from st_auth.connections.place import Place
 from st_auth.connections.results import Results
+from st_auth.connections.ruling import Ruling
 from st_auth.errors import ConfigError, ConnectionFailed, LoginRequired, Problem, Unavailable
 from st_auth.grants import Grants
 from st_auth.live import Live, LiveSession
@@ -44,16 +44,16 @@ class Pool:
         live: Live,
         *,
         app: str = "",
-        roles: Roles | None = None,
+        ruling: Ruling | None = None,
         at_most: int = 500,
         clock: Clock = SYSTEM,
     ) -> None:
         self.configs = configs
         self.results = Results(clock)
+        self.ruling = ruling or Ruling(clock=clock)
         self._grants = grants
         self._live = live
         self._opener = Opener(grants, app)
-        self._roles = roles
         self._at_most = at_most
         self._clock = clock
         self._lock = threading.Lock()
@@ -111,7 +111,8 @@ class Pool:
         """Say in one text what a person's results come from, so that those of another role, or of what they might do before, are not taken
         for them.
         """
-        may = () if self._roles is None else sorted(self._roles.granted(*_said_of(live)).permissions)
+        roles = self.ruling.roles
+        may = () if roles is None else sorted(roles.granted(*_said_of(live)).permissions)
         return json.dumps([self._wanted(live, config, role).key, may])
 
     def _wanted(self, live: LiveSession, config: ConnectionConfig, role: str | None) -> Wanted:
@@ -243,6 +244,7 @@ class Pool:
         with self._lock:
             gone = list(self._opened.pop(live.login_id, {}).values())
         self.results.forget(live.login_id)
+        self.ruling.forget(live.login_id)
         self._changes.pop(live.login_id, None)
         for login_id, key in [one for one in self._failed if one[0] == live.login_id]:
             self._failed.pop((login_id, key), None)

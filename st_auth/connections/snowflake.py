@@ -129,7 +129,9 @@ class Snowflake:
 
     def failed(self, error: Exception) -> ConnectionFailed:
         """Say that Snowflake refused the statement."""
-        return failure(self._name, "query_failed", reason(error), "Check the statement, and what your role may read.", error)
+        of_statement = str(getattr(error, "sqlstate", None) or "").startswith("42")
+        hint = "Check the statement, and what your role may read."
+        return failure(self._name, "query_failed", reason(error), hint, error, of_statement=of_statement)
 
     def cancel(self) -> None:
         """Nothing: closing the session stops what runs in it."""

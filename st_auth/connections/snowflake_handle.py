@@ -3,9 +3,9 @@
 from collections.abc import Callable
 from typing import Any
 
+from st_auth.connections.guard import Guarded
 from st_auth.connections.handle import Cursor, SQLHandle
 from st_auth.errors import ConfigError, Problem
-from st_auth.personal import Personal
 
 __all__ = ["SnowflakeHandle", "snowpark_session"]
 
@@ -32,27 +32,43 @@ def snowpark_session(raw: Any, require_here: Callable[[], None]) -> Any:
     except ImportError:
         mend = 'pip install "snowflake-snowpark-python"; it may ask for an older snowflake-connector-python, which works as well'
         raise ConfigError([Problem("the environment", "snowflake-snowpark-python", "is not installed", mend)]) from None
-    made = Session.builder.configs({"connection": _Guarded(raw, require_here)}).create()
+    made = Session.builder.configs({"connection": _Connection(raw, require_here)}).create()
     module._remove_session(made)  # noqa: SLF001  # there is no public way, and what stays there is found by everybody
     return made
 
 
-class _Guarded(Personal):
+class _Connection(Guarded):
     """The driver's connection as Snowpark gets it: nothing of it is to be had elsewhere, and closing it is the pool's business."""
 
-    __slots__ = ("_raw", "_require_here")
+    __slots__ = ()
 
-    def __init__(self, raw: Any, require_here: Callable[[], None]) -> None:
-        self._raw = raw
-        self._require_here = require_here
+    _leads = frozenset({"rest", "_rest"})
 
-    def cursor(self, *arguments: Any, **named: Any) -> Cursor:
-        self._require_here()
-        return Cursor(self._raw.cursor(*arguments, **named), self._require_here)
+    def _may_have(self, name: str) -> bool:
+        return name not in self._leads  # Snowpark asks for what the driver keeps for itself too
+
+    def _made(self, inner: Any) -> Guarded:
+        return _Cursor(inner, self._require_here, self)
+
+    def cursor(self, *arguments: Any, **named: Any) -> Any:
+        """Return a cursor."""
+        return self.__getattr__("cursor")(*arguments, **named)
 
     def close(self, *_: Any, **__: Any) -> None:
         """Nothing."""
 
-    def __getattr__(self, name: str) -> Any:
-        self._require_here()
-        return getattr(self._raw, name)
+
+class _Cursor(Cursor):
+    """A cursor as Snowpark gets it: its connection is the guarded one."""
+
+    __slots__ = ("connection",)
+
+    def __init__(self, inner: Any, require_here: Callable[[], None], connection: _Connection) -> None:
+        super().__init__(inner, require_here)
+        self.connection = connection
+
+    def _may_have(self, name: str) -> bool:
+        return name != "_connection"
+
+    def _made(self, inner: Any) -> Guarded:
+        return _Cursor(inner, self._require_here, self.connection)

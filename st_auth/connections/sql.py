@@ -15,7 +15,7 @@ from typing import Any, Final
 from st_auth.connections.frames import from_rows
 from st_auth.connections.opening import Opening, Stale, attempt, failure, reason
 from st_auth.connections.sql_cursor import SQLCursor
-from st_auth.connections.sql_drivers import hang_up, stop
+from st_auth.connections.sql_drivers import hang_up, is_of_statement, stop
 from st_auth.connections.sql_postgres import asked_for_password, clean, defaults_for, identity_of
 from st_auth.errors import ConnectionFailed, StAuthError, Unavailable
 from st_auth.secret import OwnLogin, Secret
@@ -270,9 +270,8 @@ class SQL:
         if isinstance(error, Stale):
             return error.failed
         cause = _told(error)
-        return failure(
-            self._name, "query_failed", f"{reason(cause)}", "Check the statement and its parameters, and what you may read.", cause
-        )
+        hint = "Check the statement and its parameters, and what you may read."
+        return failure(self._name, "query_failed", f"{reason(cause)}", hint, cause, of_statement=is_of_statement(error))
 
     def cancel(self) -> None:
         """Stop what runs: three times, as a statement that is on its way does not hear the first."""

@@ -1,13 +1,16 @@
-"""How a driver's connection is stopped and closed from another thread, which each driver has in its own way."""
+"""What each driver has in its own way: how its connection is stopped and closed from another thread, and what its errors are about."""
 
 import os
 import socket
 from contextlib import suppress
 from typing import Any, Final
 
-__all__ = ["hang_up", "stop"]
+__all__ = ["hang_up", "is_of_statement", "stop"]
 
 _PATIENCE: Final = 5.0
+_MYSQL: Final = frozenset({1052, 1054, 1064, 1146, 1305})  # an ambiguous or unknown column, syntax, no table, no function
+_TRINO: Final = frozenset({"SYNTAX_ERROR", "COLUMN_NOT_FOUND", "TABLE_NOT_FOUND", "TYPE_MISMATCH", "FUNCTION_NOT_FOUND"})
+_SQLITE: Final = ("no such ", "ambiguous column name", "near ")
 
 
 def stop(driver: Any) -> None:
@@ -17,6 +20,20 @@ def stop(driver: Any) -> None:
             with suppress(Exception):  # it is over, or will be closed
                 way()
             return
+
+
+def is_of_statement(error: Exception) -> bool:
+    """Whether the database complains about the statement itself, before it has looked at any row: SQLSTATE class 42, or what a driver has
+    in place of it. What is not known is about rows.
+    """
+    inner = getattr(error, "orig", None) or error
+    state = getattr(inner, "sqlstate", None) or getattr(inner, "pgcode", None)
+    if isinstance(state, str):
+        return state.startswith("42")
+    if type(inner).__module__ == "sqlite3":
+        return str(inner).startswith(_SQLITE)
+    number = inner.args[0] if inner.args else None
+    return (isinstance(number, int) and number in _MYSQL) or getattr(inner, "error_name", None) in _TRINO
 
 
 def hang_up(driver: Any) -> None:

@@ -4,12 +4,18 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from st_auth.testing.fake_issuer import FakeIssuer
-    from st_auth.testing.logins import Somebody, logged_in_as
+    from st_auth.testing.logins import Somebody, as_user, logged_in_as
     from st_auth.testing.store_contract import StoreContract
 
-__all__ = ["FakeIssuer", "Somebody", "StoreContract", "logged_in_as"]
+__all__ = ["FakeIssuer", "Somebody", "StoreContract", "as_user", "logged_in_as"]
 
-_WHERE = {"FakeIssuer": "fake_issuer", "Somebody": "logins", "StoreContract": "store_contract", "logged_in_as": "logins"}
+_WHERE = {
+    "FakeIssuer": "fake_issuer",
+    "Somebody": "logins",
+    "StoreContract": "store_contract",
+    "as_user": "logins",
+    "logged_in_as": "logins",
+}
 
 
 def __getattr__(name: str) -> Any:

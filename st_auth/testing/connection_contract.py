@@ -282,7 +282,7 @@ class _Crowd:
 
     def live_on(self, seed: int) -> None:
         choose = random.Random(seed)  # noqa: S311  # the same crowd each time
-        while self.checked < self._checks and not self.wrong:
+        while not (self.wrong or (self.checked >= self._checks and self.ended and self.changed)):
             self._ground.core.live.confirmed()  # as a server's watch does every two seconds
             name, act = choose.choice(self._names), choose.random()
             live = self._login_of(name)

@@ -8,14 +8,16 @@ from tests.servers.openid_provider import password_of
 
 
 def answer_provider(page: Page, person: str) -> None:
-    """Fill in the provider's login form as this person."""
+    """Look at the provider's login form and fill it in as this person."""
+    page.bring_to_front()
     page.locator("input[name=username]").fill(person)
     page.locator("input[name=password]").fill(password_of(person))
     page.locator("#go").click()
 
 
 def press(page: Page, label: str) -> None:
-    """Press the button with exactly this label."""
+    """Look at this tab, and press the button with exactly this label. Chromium draws a tab behind another only once a second."""
+    page.bring_to_front()
     page.get_by_role("button", name=label, exact=True).click()
 
 

@@ -1,6 +1,7 @@
 """The example dashboard with the development login, as `make demo` shows it: three people, one click each, their own rows."""
 
 import os
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -11,7 +12,9 @@ from tests.browser.pages import press, see
 from tests.servers.streamlit_app import StreamlitApp
 
 DASHBOARD = Path(__file__).parents[2] / "examples" / "dashboard"
-SECRETS = {"auth": {"redirect_uri": "http://localhost:{port}/oauth2callback", "dev": {"profile": "dev"}}}
+AUTH = {"redirect_uri": "http://localhost:{port}/oauth2callback", "dev": {"profile": "dev", "personas": "personas.toml"}}
+OWN = tomllib.loads((DASHBOARD / ".streamlit" / "secrets.toml").read_text("utf-8"))
+SECRETS = {"auth": AUTH, "connections": OWN["connections"]}
 
 
 @pytest.fixture(scope="module")
@@ -52,8 +55,8 @@ def test_the_login_page_offers_three_people_and_says_what_it_is(demo, new_contex
 @pytest.mark.parametrize(
     ("name", "shows", "hides"),
     [
-        ("Ana Analyst", ["Europe ·"], ["Americas", "Asia Pacific", "Export"]),
-        ("Ada Admin", ["Americas, Asia Pacific, Europe ·", "Export"], []),
+        ("Ana Analyst", ["Europe ·", "Customers"], ["Americas", "Asia Pacific", "Export", "Look as somebody else"]),
+        ("Ada Admin", ["Americas, Asia Pacific, Europe ·", "Export", "Look as somebody else"], []),
     ],
 )
 def test_one_click_and_a_person_sees_their_own_rows(demo, new_context, name, shows, hides):
@@ -94,3 +97,36 @@ def test_a_logout_ends_the_other_tab_and_another_person_can_come(demo, new_conte
     see(other, "Hello, Ana Analyst")
     assert other.url == f"{demo.url}?page=2"
     assert "Ada Admin" not in other.content()
+
+
+def test_addresses_and_margins_are_for_those_who_may_see_them(demo, new_context):
+    seen = {}
+    for name in ("Ana Analyst", "Ada Admin"):
+        page = come_in(new_context(viewport={"width": 1280, "height": 900}), demo, name)
+        page.get_by_role("link", name="Customers").click()
+        see(page, "of the customers that you may see")
+        settled(page)
+        expect(page.locator("[data-testid=stDataFrame]")).to_be_visible()
+        seen[name] = page.locator("body").inner_text()
+        shoot(page, f"customers-{name.split()[0]}")
+
+    assert "13 of the customers" in seen["Ana Analyst"]
+    assert "Addresses and margins are for people" in seen["Ana Analyst"]
+    assert "39 of the customers" in seen["Ada Admin"]
+    assert "Addresses and margins are for people" not in seen["Ada Admin"]
+
+
+def test_an_admin_looks_as_somebody_else_and_nobody_else_can(demo, new_context):
+    page = come_in(new_context(viewport={"width": 1280, "height": 900}), demo, "Ada Admin")
+    page.get_by_role("link", name="Look as somebody else").click()
+    see(page, "SELECT * FROM (SELECT * FROM sales AS st_auth_t")
+    settled(page)
+    shoot(page, "look-as")
+    page.get_by_text("analysts", exact=True).click()
+    see(page, "needs the permission “sales:read”")
+    assert '"seen_as": "region"' in demo.output
+
+    page = come_in(new_context(), demo, "Ana Analyst")
+    page.goto(f"{demo.url}look_as")
+    settled(page)
+    assert "SELECT * FROM" not in page.locator("body").inner_text()

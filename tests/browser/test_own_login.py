@@ -55,6 +55,7 @@ def ana(app, issuer, new_context):
 
 
 def switch(page, label):
+    page.bring_to_front()
     page.get_by_text(label, exact=True).click()
 
 

@@ -64,8 +64,8 @@ def both(test):
 
 
 class TestS3(ConnectionContract):
-    checks = 400
-    share = 0.03  # SeaweedFS takes a tenth of a second for each person's keys
+    checks = 150  # SeaweedFS takes a tenth of a second for each person's keys
+    share = 0.03
 
 
 class TestGCS(ConnectionContract):

@@ -556,6 +556,19 @@ def test_whatever_of_pymongos_an_answer_might_be_it_is_guarded_or_refused(docs):
                 _guarded(docs, None, one)
 
 
+def test_a32_a_method_of_a_cursor_taken_in_one_run_is_refused_in_another_persons(ground):
+    ana, bob = ground.log_in("ana"), ground.log_in("bob")
+    with ground.runs.of(ana.login_id):
+        orders = ground.handle(ana)["orders"]
+        found = orders.find()
+        taken = [orders.find_one, found.next, found.to_list, found.clone, found.rewind, found.__next__, lambda: found.alive]
+    for act in taken:
+        with ground.runs.of(bob.login_id), pytest.raises(CrossSessionError):
+            act()
+        with pytest.raises(CrossSessionError):
+            act()
+
+
 def test_sessions_are_not_taken(docs):
     with docs.raw.start_session() as session, pytest.raises(TypeError, match="session= is not taken here"):
         docs["orders"].find_one({}, session=session)

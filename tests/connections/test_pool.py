@@ -16,6 +16,7 @@ from st_auth.connections.handle import SQLHandle
 from st_auth.connections.opened import Opened
 from st_auth.connections.pool import Pool
 from st_auth.connections.results import Results, key_of, size_of, ttl_of
+from st_auth.connections.ruling import Ruling
 from st_auth.errors import ConfigError, LoginRequired, PermissionDenied, Unavailable
 from st_auth.live import HELD_AFTER
 from st_auth.testing.store_contract import TurnedClock
@@ -271,7 +272,7 @@ def test_a_result_is_kept_for_its_time_and_for_its_login_alone(build, world):
 
 def test_a_result_is_not_given_any_more_once_the_person_may_do_less_or_more(world, path):
     roles = Roles("groups", {"analysts": frozenset({"sales:read"}), "leads": frozenset({"sales:*"})})
-    with closing(Pool({"it": config("it", path)}, world.grants, world.live, roles=roles, clock=world.clock.clock)) as pool:
+    with closing(Pool({"it": config("it", path)}, world.grants, world.live, ruling=Ruling(roles), clock=world.clock.clock)) as pool:
         live = world.begin(groups=("analysts",))
         asked = "select random() as r"
         first = handle(pool, live).query(asked, ttl="10m")

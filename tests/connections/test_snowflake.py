@@ -4,8 +4,9 @@ import json
 
 import pytest
 
-from st_auth.errors import ConnectionFailed, LoginRequired, PermissionDenied
+from st_auth.errors import ConnectionFailed, CrossSessionError, LoginRequired, PermissionDenied
 from st_auth.testing.connection_contract import ConnectionContract, ConnectionGround
+from tests.connections.cursors import CursorContract
 
 
 class SnowGround(ConnectionGround):
@@ -50,7 +51,7 @@ def ground(build):
     return build()
 
 
-class TestSnowflake(ConnectionContract):
+class TestSnowflake(ConnectionContract, CursorContract):
     checks = 1_500
     share = 0.15
 
@@ -104,6 +105,16 @@ def test_a_cursor_is_the_persons_too_and_ends_with_the_login(ground):
         ground.log_out(live)
         with pytest.raises(LoginRequired):
             cursor.execute("select 1")
+
+
+def test_a32_batches_of_a_cursor_begun_in_one_run_do_not_go_on_in_another_persons(ground):
+    ana, hers = ground.as_person("ana")
+    bob, _ = ground.as_person("bob")
+    with ground.runs.of(ana.login_id):
+        batches = hers.cursor().execute("select 1 as x").fetch_pandas_batches
+        assert [len(frame) for frame in batches()] == [1]
+    with ground.runs.of(bob.login_id), pytest.raises(CrossSessionError):
+        batches()
 
 
 def test_the_session_carries_a_tag_that_says_whose_it_is(ground, servers):

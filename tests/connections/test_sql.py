@@ -15,6 +15,7 @@ from sqlalchemy.exc import DBAPIError
 from st_auth.errors import ConnectionFailed, LoginRequired, PermissionDenied
 from st_auth.testing import FakeIssuer
 from st_auth.testing.connection_contract import ConnectionContract, ConnectionGround
+from tests.connections.cursors import CursorContract
 from tests.servers.postgres import APP_PASSWORD, REGIONS, PostgresServer
 from tests.servers.postgres_gateway import AUDIENCE, PostgresGateway
 from tests.servers.processes import wait_until
@@ -129,7 +130,7 @@ def as_app(issuer, postgres):
     postgres.ask("alter role app login")
 
 
-class TestWithTheTokenOfThePerson(ConnectionContract):
+class TestWithTheTokenOfThePerson(ConnectionContract, CursorContract):
     checks = 700
     share = 0.06
 
@@ -138,7 +139,7 @@ class TestWithTheTokenOfThePerson(ConnectionContract):
         return as_person()
 
 
-class TestWithTheLoginOfTheApp(ConnectionContract):
+class TestWithTheLoginOfTheApp(ConnectionContract, CursorContract):
     checks = 700
     share = 0.06
 

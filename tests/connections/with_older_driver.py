@@ -1,10 +1,13 @@
 """What only the older driver can do: Snowpark, which asks for it. tests/connections/test_older_driver.py runs this where both are."""
 
+import io
+
 import pytest
 from snowflake import connector
 from snowflake.snowpark.context import get_active_session
 from snowflake.snowpark.exceptions import SnowparkSessionException
 
+from st_auth.connections.guard import Guarded
 from st_auth.errors import CrossSessionError, LoginRequired, PermissionDenied
 from tests.connections.test_snowflake import SnowGround
 
@@ -48,6 +51,38 @@ def test_a32_another_logins_run_can_use_neither_the_session_nor_what_it_made(gro
             act()
         with pytest.raises(CrossSessionError):
             act()
+
+
+def test_a32_what_was_taken_of_the_session_in_one_run_is_refused_in_another_persons(ground):
+    (ana, hers), (bob, _) = ground.as_person("ana"), ground.as_person("bob")
+    with ground.runs.of(ana.login_id):
+        connection = hers.session().connection
+        cursor = connection.cursor()
+        (many,) = connection.execute_string("select 7 as n")
+        stream = connection.execute_stream(io.StringIO("select 1; select 2"))
+        assert next(stream).fetchall() == [(1,)]
+        assert cursor.execute("select 8 as n") is cursor
+        assert cursor.connection is connection
+        assert isinstance(many, Guarded)
+        taken = [connection.cursor, connection.is_closed, connection.get_query_status, many.fetchall, cursor.fetchone, cursor._upload]
+        taken += [many.connection.cursor, lambda: next(stream), lambda: connection.user]
+
+    for act in taken:
+        with ground.runs.of(bob.login_id), pytest.raises(CrossSessionError):
+            act()
+        with pytest.raises(CrossSessionError):
+            act()
+    with ground.runs.of(ana.login_id):
+        assert (many.fetchall(), cursor.fetchone()) == ([(7,)], (8,))
+
+
+def test_a32_snowparks_connection_does_not_lead_to_the_drivers_own(ground):
+    ana, hers = ground.as_person("ana")
+    with ground.runs.of(ana.login_id):
+        connection = hers.session().connection
+        for of, name in ((connection, "rest"), (connection, "_rest"), (connection.cursor(), "_connection")):
+            with pytest.raises(AttributeError, match=r"behind `handle.raw` alone"):
+                getattr(of, name)
 
 
 def test_a17_snowpark_finds_nobodys_session_where_it_looks_for_the_active_one(ground):

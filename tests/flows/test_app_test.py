@@ -1,10 +1,11 @@
 """Streamlit's AppTest with st_auth: somebody with a helper of ours, nobody without."""
 
+import duckdb
 import pytest
 from streamlit.testing.v1 import AppTest
 
 import st_auth
-from st_auth.testing import Somebody, logged_in_as
+from st_auth.testing import Somebody, as_user, logged_in_as
 
 SCRIPT = """
 import streamlit as st
@@ -100,3 +101,64 @@ def test_an_app_test_obeys_the_rules_beside_its_script(guarded):
     assert seen["leads"] == (["roles=('leads',)", "exported"], [])
     assert seen["analysts"][0] == ["roles=('analysts',)"]
     assert "“sales:export”" in seen["analysts"][1][0]
+
+
+# -- as_user: the rules alone ---------------------------------------------------------------------------------------------------
+
+TABLES = """
+[roles]
+analysts = ["sales:read"]
+[tables.sales]
+needs = "sales:read"
+rows  = "region in (:regions)"
+"""
+
+
+@pytest.fixture
+def ruled(tmp_path):
+    path = tmp_path / "sales.duckdb"
+    with duckdb.connect(str(path)) as connection:
+        connection.execute("create table sales as select * from (values ('eu', 1), ('us', 2)) t(region, amount)")
+    (tmp_path / ".streamlit").mkdir()
+    (tmp_path / ".streamlit" / "rules.toml").write_text(TABLES, "utf-8")
+    text = f'[connections.it]\ntype = "st_auth.DuckDBConnection"\npath = "{path}"\n'
+    own = '[connections.own]\ntype = "st_auth.SnowflakeConnection"\naccount = "a"\ntoken_from = "okta"\n'
+    (tmp_path / ".streamlit" / "secrets.toml").write_text(text + own, "utf-8")
+    return tmp_path
+
+
+def test_rules_can_be_tried_as_anybody_without_a_page(ruled):
+    with (
+        as_user(groups=["analysts"], regions=["eu"], folder=ruled) as ana,
+        as_user(groups=["analysts"], regions=["us"], folder=ruled) as bob,
+    ):
+        assert ana.query("select * from sales")["amount"].tolist() == [1]
+        assert bob.query("select * from sales")["amount"].tolist() == [2]
+        assert ana.bind(lambda: ana.can("sales:read"))()
+        with pytest.raises(st_auth.errors.PermissionDenied):
+            ana.require("sales:export")
+    with pytest.raises(st_auth.errors.LoginRequired):
+        _ = ana.name
+
+
+def test_connections_of_a_test_may_be_given_in_the_place_of_the_apps(ruled, tmp_path):
+    path = tmp_path / "other.duckdb"
+    with duckdb.connect(str(path)) as connection:
+        connection.execute("create table sales as select 'eu' as region, 7 as amount")
+    other = {"it": {"type": "st_auth.DuckDBConnection", "path": str(path)}}
+
+    with as_user(groups=["analysts"], regions="eu", folder=ruled, connections=other) as ana:
+        assert ana.query("select * from sales")["amount"].tolist() == [7]
+
+
+def test_a_page_of_an_app_test_asks_the_apps_own_database_under_the_rules(ruled):
+    (ruled / "app.py").write_text(
+        "import streamlit as st, st_auth\n"
+        "user = st_auth.require_login()\n"
+        "st.text(str(user.query('select * from sales')['amount'].tolist()))\n"
+    )
+    at = AppTest.from_file(ruled / "app.py")
+    with logged_in_as(at, groups=["analysts"], regions=["us"]):
+        at.run()
+    assert not at.exception
+    assert lines(at) == ["[2]"]

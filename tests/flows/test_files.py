@@ -5,9 +5,9 @@ from pathlib import Path
 import pytest
 
 from tests.connections.lakes import PEOPLE, lakes_in
+from tests.flows.people import secrets_of, tab_of
 from tests.servers.object_stores import ROLE
 from tests.servers.storage_gateway import GCSGateway, S3Gateway
-from tests.servers.streamlit_app import auth_secrets
 
 APP = Path(__file__).parents[1] / "apps" / "files.py"
 EXAMPLE = Path(__file__).parents[2] / "examples" / "files.py"
@@ -30,27 +30,19 @@ def gs(lakes):
         yield gateway
 
 
-def secrets_of(lakes, **section):
-    lake = {"type": "st_auth.FilesConnection", "token_from": "default", **section}
-    return {**auth_secrets(**lakes.issuer.section()), "connections": {"lake": lake}}
+def with_lake(lakes, **section):
+    return secrets_of(lakes.issuer, lake={"type": "st_auth.FilesConnection", "token_from": "default", **section})
 
 
 def on_s3(lakes, gateway, **more):
-    return secrets_of(lakes, url="s3://lake/{sub}", role_arn=ROLE, endpoint=gateway.origin, **more)
-
-
-def tab_of(person, lakes, one, name):
-    lakes.issuer.person = name
-    browser = person()
-    assert browser.open(f"{one.origin}/auth/login?provider=default&next=%2F").is_streamlit
-    return browser.tab(one.url)
+    return with_lake(lakes, url="s3://lake/{sub}", role_arn=ROLE, endpoint=gateway.origin, **more)
 
 
 @pytest.mark.parametrize("store", ["s3", "gs"])
 def test_a16_a17_a32_three_people_have_their_own_files_whichever_way_they_ask(app, person, lakes, s3, gs, store):
-    secrets = on_s3(lakes, s3) if store == "s3" else secrets_of(lakes, url="gs://lake/{sub}", endpoint=gs.origin)
+    secrets = on_s3(lakes, s3) if store == "s3" else with_lake(lakes, url="gs://lake/{sub}", endpoint=gs.origin)
     one = app(APP, secrets=secrets, st_auth={"allow": "anyone"})
-    tabs = {name: tab_of(person, lakes, one, name) for name in PEOPLE}
+    tabs = {name: tab_of(person, lakes.issuer, one, name) for name in PEOPLE}
 
     for _ in range(2):
         for name, tab in tabs.items():
@@ -64,7 +56,7 @@ def test_a16_a17_a32_three_people_have_their_own_files_whichever_way_they_ask(ap
 
 def test_a_logout_ends_the_files_of_an_open_page_and_nobody_elses(app, person, lakes, s3):
     one = app(APP, secrets=on_s3(lakes, s3), st_auth={"allow": "anyone"})
-    ana, bob = (tab_of(person, lakes, one, name) for name in ("ana", "bob"))
+    ana, bob = (tab_of(person, lakes.issuer, one, name) for name in ("ana", "bob"))
     keys = set(s3.keys["ana"])
 
     ana.click("Log out", wait=False)
@@ -82,13 +74,13 @@ def test_the_example_shows_the_persons_own_tables_and_a_refusal_in_plain_words(a
     lakes.s3.put("bob/2026/orders.csv", b"region,amount\nus,4200\n")
     one = app(EXAMPLE, secrets=on_s3(lakes, s3), st_auth={"allow": "anyone"})
 
-    ana, bob = (tab_of(person, lakes, one, name) for name in ("ana", "bob"))
+    ana, bob = (tab_of(person, lakes.issuer, one, name) for name in ("ana", "bob"))
 
     assert ana.exceptions == bob.exceptions == []
     assert ("20 bytes" in ana.text, "22 bytes" in bob.text) == (True, True)
 
     s3.no_roles = "AccessDenied"
-    cyd = tab_of(person, lakes, one, "cyd")
+    cyd = tab_of(person, lakes.issuer, one, "cyd")
     assert "you may not take the role of this connection" in cyd.text
     assert "docs/files.md" in cyd.text
 

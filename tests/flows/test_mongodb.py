@@ -3,9 +3,9 @@
 import pytest
 
 from st_auth.testing import FakeIssuer
+from tests.flows.people import secrets_of, tab_of
 from tests.servers.mongodb_server import AUDIENCE, MongoDBServer
 from tests.servers.processes import wait_until
-from tests.servers.streamlit_app import auth_secrets
 
 APP = """
 import sys
@@ -49,14 +49,8 @@ def server(issuer, tmp_path):
 
 
 def test_two_people_are_themselves_whichever_way_they_ask_and_what_one_left_lying_about_is_of_no_use(app, person, issuer, server):
-    secrets = {**auth_secrets(**issuer.section()), "connections": {"docs": server.section(default=True)}}
-    one = app(APP, secrets=secrets, st_auth={"allow": "anyone"})
-    tabs = {}
-    for name in PEOPLE:
-        issuer.person = name
-        browser = person()
-        assert browser.open(f"{one.origin}/auth/login?provider=default&next=%2F").is_streamlit
-        tabs[name] = browser.tab(one.url)
+    one = app(APP, secrets=secrets_of(issuer, docs=server.section(default=True)), st_auth={"allow": "anyone"})
+    tabs = {name: tab_of(person, issuer, one, name) for name in PEOPLE}
 
     for _ in range(2):
         for name, tab in tabs.items():

@@ -6,7 +6,17 @@ import pytest
 from hypothesis import given, strategies as st
 
 from st_auth.errors import ProviderError
-from st_auth.oauth.id_token import SUBJECT_LIMIT, Expectation, Identity, judge_claims, judge_refreshed_claims, judge_userinfo, merged
+from st_auth.oauth.id_token import (
+    MOMENT,
+    SUBJECT_LIMIT,
+    Expectation,
+    Identity,
+    is_usable,
+    judge_claims,
+    judge_refreshed_claims,
+    judge_userinfo,
+    merged,
+)
 from st_auth.secret import Secret
 from tests.oauth.given import NOW
 
@@ -301,3 +311,57 @@ def test_no_claims_raise_anything_but_our_error(changes, max_age):
         judge(expectation(max_age=max_age), **changes)
     except ProviderError as error:
         assert error.code == "protocol_violation"
+
+
+# -- to be shown to somebody now -----------------------------------------------------------------------------------------------
+
+
+def id_token(payload):
+    """An ID token as it is kept: verified when it came, so that nobody asks for its header and signature any more."""
+    text = payload if isinstance(payload, bytes) else json.dumps(payload).encode()
+    return Secret(f"header.{base64.urlsafe_b64encode(text).rstrip(b'=').decode()}.signature")
+
+
+def test_an_id_token_that_is_valid_for_a_while_may_be_shown():
+    assert is_usable(id_token(CLAIMS), None, NOW)
+
+
+def test_where_there_is_no_id_token_none_may_be_shown():
+    assert not is_usable(None, None, NOW)
+    assert not is_usable(None, id_token(CLAIMS), NOW)
+
+
+def test_the_id_token_that_was_refused_is_not_shown_again_and_another_is():
+    kept, same, other = id_token(CLAIMS), id_token(CLAIMS), id_token({**CLAIMS, "jti": "other"})
+    assert not is_usable(kept, same, NOW)
+    assert is_usable(kept, other, NOW)
+
+
+@pytest.mark.parametrize(("left", "may"), [(-1, False), (0, False), (MOMENT - 1, False), (MOMENT, False), (MOMENT + 1, True), (3600, True)])
+def test_an_id_token_that_ends_before_it_could_arrive_is_not_shown(left, may):
+    assert is_usable(id_token({**CLAIMS, "exp": AT + left}), None, NOW) is may
+
+
+@pytest.mark.parametrize("filling", range(4))
+def test_an_id_token_is_read_whatever_its_length_leaves_of_the_last_group_of_four(filling):
+    token = id_token({**CLAIMS, "name": "x" * filling})
+    assert is_usable(token, None, NOW)
+
+
+@pytest.mark.parametrize("exp", ["soon", None, True, [1], {}])
+def test_an_id_token_with_an_end_that_is_no_time_is_an_error_and_not_shown(exp):
+    with pytest.raises(ProviderError) as caught:
+        is_usable(id_token({**CLAIMS, "exp": exp}), None, NOW)
+    assert caught.value.parameter == "exp"
+
+
+def test_an_id_token_without_an_end_or_without_claims_is_an_error_and_not_shown():
+    for payload, parameter in (
+        ({"iss": "x"}, "exp"),
+        (b"[]", "jwt.claims"),
+        (b'{"exp": 1, "exp": 2}', "jwt.claims"),
+        (b"\xff", "jwt.claims"),
+    ):
+        with pytest.raises(ProviderError) as caught:
+            is_usable(id_token(payload), None, NOW)
+        assert caught.value.parameter == parameter
