@@ -95,7 +95,7 @@ class SQLRules:
             require_readable(tree, self._dialect, self._functions)
             bound: list[Bound] = [("param", key) for key in keys]
             rewriting = Rewriting(self._names, self._dialect, granted, columns, bound)
-            text = rewriting.run(tree).sql(dialect=self._dialect, comments=False, unsupported_level=ErrorLevel.RAISE)
+            text = rewriting.run(tree).sql(dialect=self._dialect, comments=False, copy=False, unsupported_level=ErrorLevel.RAISE)
             self._prove(text, rewriting)
         except UnsupportedError:
             raise unsafe(f"what {self._dialect} does not know", "What is written again must say the same.") from None

@@ -71,10 +71,11 @@ def require_readable(statement: exp.Expr, dialect: str, functions: frozenset[str
     """Raise PermissionDenied (`statement_refused`) unless each node is known; `functions` are harmless by the rule file."""
     if not isinstance(statement, exp.Query | exp.Pivot):
         raise unsafe(_SAID.get("Command", ""), "Only statements that read can obey rules.")
+    known, sources = BY_NAME[dialect] | functions, TABLES_BY_NAME.get(dialect, frozenset()) | functions
     for node in statement.walk():
-        _require_known(node, BY_NAME[dialect] | functions)
+        _require_known(node, known)
         if isinstance(node, exp.Func) and isinstance(node.parent, _SOURCES) and node.arg_key == "this":
-            _require_source(node, TABLES_BY_NAME.get(dialect, frozenset()) | functions)
+            _require_source(node, sources)
 
 
 def _require_known(node: exp.Expr, functions: frozenset[str]) -> None:
@@ -89,10 +90,11 @@ def _require_known(node: exp.Expr, functions: frozenset[str]) -> None:
         raise unsafe(_SAID.get(name, f"what the parser calls {name}"), "Write the statement without it.")
     if in_text(node):
         raise unsafe("a parameter inside quotes", "Parameters need no quotes: write :name, %s or ? alone.")
+    if name == "Extract" or "unit" in node.args:
+        _require_unit(node.args.get("this" if name == "Extract" else "unit"))
     check = _CHECKS.get(name)
     if check is not None:
         check(node)
-    _require_unit(node.this if name == "Extract" else node.args.get("unit"))
     _require_plain(node, but="" if check is None else "kind" if name == "DataType" else "this")
 
 
@@ -124,9 +126,11 @@ def _require_unit(unit: Any) -> None:
 
 def _require_plain(node: exp.Expr, but: str) -> None:
     """Texts in other nodes are keywords; they are written as they are."""
-    words = (word for key, value in node.args.items() if key != but for word in (value if isinstance(value, list) else [value]))
-    if any(isinstance(word, str) and not _KEYWORDS.fullmatch(word) for word in words):
-        raise unsafe(f"a word that is none in {type(node).__name__}", "Write the statement without it.")
+    for key, value in node.args.items():
+        if key != but and isinstance(value, str | list):
+            for word in [value] if isinstance(value, str) else value:
+                if isinstance(word, str) and not _KEYWORDS.fullmatch(word):
+                    raise unsafe(f"a word that is none in {type(node).__name__}", "Write the statement without it.")
 
 
 def _literal(node: exp.Expr) -> None:

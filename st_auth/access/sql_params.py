@@ -47,8 +47,8 @@ def is_ours(name: str) -> bool:
 
 def in_text(node: exp.Expr) -> bool:
     """Whether a marker stands where nothing can be bound: in a text, or as a part of a name."""
-    texts = [value for value in node.args.values() if isinstance(value, str) and _MARKER.search(value)]
-    return bool(texts) and not (isinstance(node, exp.Identifier) and node.parent is not None and is_marker(node.parent))
+    texts = any(isinstance(value, str) and _MARK in value for value in node.args.values())
+    return texts and not (isinstance(node, exp.Identifier) and node.parent is not None and is_marker(node.parent))
 
 
 def mark(sql: str, params: Any, style: Style, bound: list[Any]) -> str:

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable, Iterable
 
-import sqlglot
 from sqlglot import exp
 from sqlglot.dialects.dialect import Dialect
 
@@ -18,10 +17,10 @@ def require_proven(text: str, dialect: str, functions: frozenset[str], may_stay:
 
     `may_stay` says which others may be read as they are. A text that cannot be read raises SqlglotError.
     """
-    if any(token.comments for token in Dialect.get_or_raise(dialect).tokenize(text)):
-        raise _unproven()
-    trees = sqlglot.parse(text, dialect=dialect)
-    if len(trees) != 1 or trees[0] is None:
+    language = Dialect.get_or_raise(dialect)
+    tokens = language.tokenize(text)
+    trees = language.parser().parse(tokens, text)
+    if any(token.comments for token in tokens) or len(trees) != 1 or trees[0] is None:
         raise _unproven()
     for pivot in trees[0].find_all(exp.Pivot):
         pivot.set("columns", None)  # what the parser takes for the names of its columns; it is not written

@@ -17,6 +17,8 @@ from sqlglot import exp
 from st_auth.access.rules import Rules, TableRule
 from st_auth.access.sql import SQLRules
 from st_auth.access.sql_known import BY_CLASS, BY_NAME, NODES, TABLES_BY_CLASS, TABLES_BY_NAME
+from st_auth.access.sql_params import ours
+from st_auth.access.sql_proof import require_proven
 from st_auth.errors import PermissionDenied
 from tests.access.sql_ground import CANARY, Database, Reader, database, filtered, unruled
 from tests.servers.postgres import PostgresServer
@@ -135,6 +137,30 @@ def test_a_star_means_a_table_of_another_schema() -> None:
     asked = SQLRules(Rules(tables=tables), "postgres", "named").filtered("select * from lake.sales", None, Reader(), lambda _: ())
 
     assert asked.rules == ("lake.*",)
+
+
+@pytest.mark.parametrize(
+    ("text", "proven"),
+    [
+        (f"SELECT * FROM (SELECT * FROM sales AS {ours('st_auth_t')} WHERE 1 = 1) AS sales", True),
+        (f"WITH {ours('st_auth_cte_1')} AS (SELECT 1 AS a) SELECT * FROM {ours('st_auth_cte_1')} AS a, regions", True),
+        ("SELECT * FROM sales", False),
+        ("SELECT * FROM sales AS st_auth_t", False),
+        (f"SELECT * FROM lake.{ours('st_auth_cte_1')}", False),
+        ("SELECT 1 -- , x", False),
+        ("SELECT 1 /* x */ AS a", False),
+        ("SELECT 1; SELECT 2", False),
+        ("SELECT * FROM read_csv('x')", False),
+        ("DELETE FROM regions", False),
+    ],
+)
+def test_only_what_is_written_in_the_end_counts(text: str, proven: bool) -> None:
+    if proven:
+        require_proven(text, "duckdb", frozenset(), lambda table: table.name == "regions")
+        return
+    with pytest.raises(PermissionDenied) as caught:
+        require_proven(text, "duckdb", frozenset(), lambda table: table.name == "regions")
+    assert caught.value.code == "statement_refused"
 
 
 def test_what_the_parser_cannot_write_again_is_refused() -> None:
