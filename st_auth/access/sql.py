@@ -15,6 +15,7 @@ from st_auth.access.rules import Rules, Viewer, only
 from st_auth.access.sql_grammar import require_readable, unsafe
 from st_auth.access.sql_names import TableNames
 from st_auth.access.sql_params import Piece, Style, mark, marked, pieces_of, written
+from st_auth.access.sql_proof import require_proven
 from st_auth.access.sql_rewrite import Bound, Columns, Rewriting
 from st_auth.errors import PermissionDenied
 
@@ -98,6 +99,7 @@ class SQLRules:
             bound: list[Bound] = [("param", key) for key in keys]
             rewriting = self._rewriting(self._names, self._dialect, granted, columns, bound)
             text = rewriting.run(tree).sql(dialect=self._dialect, comments=False, copy=False, unsupported_level=ErrorLevel.RAISE)
+            self._prove(text, rewriting)
         except UnsupportedError:
             raise unsafe(f"what {self._dialect} does not know", "What is written again must say the same.") from None
         except SqlglotError as error:
@@ -106,6 +108,12 @@ class SQLRules:
             raise unsafe("too many levels", "Write it as several queries.") from None
         said = (tuple(dict.fromkeys(names)) for names in (rewriting.tables, rewriting.rules, rewriting.hidden))
         return _Compiled(pieces_of(text, self._style), tuple(bound), *said)
+
+    def _prove(self, text: str, rewriting: Rewriting) -> None:
+        try:
+            require_proven(text, self._dialect, self._functions, rewriting.may_stay)
+        except SqlglotError:
+            raise unsafe("something that cannot be read once it is written again", "Write it in another way.") from None
 
     def _parsed(self, sql: str) -> exp.Expr:
         if len(sql) > _LONGEST:

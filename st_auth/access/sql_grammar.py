@@ -4,13 +4,13 @@ A list of what may stand in it, not of what may not: a construct that we do not 
 """
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, Final
 
 from sqlglot import exp
 
 from st_auth.access.sql_known import BY_CLASS, BY_NAME, NODES, TABLES_BY_CLASS, TABLES_BY_NAME
-from st_auth.access.sql_params import in_text, is_marker
+from st_auth.access.sql_params import in_text, is_marker, is_ours
 from st_auth.errors import PermissionDenied
 
 __all__ = ["require_readable", "unsafe"]
@@ -67,14 +67,19 @@ _OURS: Final = "st_auth_"
 _SEQUENCE: Final = frozenset({"nextval", "currval"})
 
 
-def require_readable(statement: exp.Expr, dialect: str, functions: frozenset[str]) -> None:
-    """Raise PermissionDenied (`statement_refused`) unless each node is known; `functions` are harmless by the rule file."""
+def require_readable(
+    statement: exp.Expr, dialect: str, functions: frozenset[str], is_own: Callable[[exp.Expr], bool] | None = None
+) -> None:
+    """Raise PermissionDenied (`statement_refused`) unless each node is known; `functions` are harmless by the rule file.
+    What is below a node that `is_own` is the rule file's own, which may say what it likes.
+    """
     if not isinstance(statement, exp.Query | exp.Pivot):
         raise unsafe(_SAID.get("Command", ""), "Only statements that read can obey rules.")
-    for node in statement.walk():
-        _require_known(node, BY_NAME[dialect] | functions)
+    known, sources = BY_NAME[dialect] | functions, TABLES_BY_NAME.get(dialect, frozenset()) | functions
+    for node in statement.walk(prune=is_own):
+        _require_known(node, known)
         if isinstance(node, exp.Func) and isinstance(node.parent, _SOURCES) and node.arg_key == "this":
-            _require_source(node, TABLES_BY_NAME.get(dialect, frozenset()) | functions)
+            _require_source(node, sources)
 
 
 def _require_known(node: exp.Expr, functions: frozenset[str]) -> None:
@@ -89,6 +94,8 @@ def _require_known(node: exp.Expr, functions: frozenset[str]) -> None:
         raise unsafe(_SAID.get(name, f"what the parser calls {name}"), "Write the statement without it.")
     if in_text(node):
         raise unsafe("a parameter inside quotes", "Parameters need no quotes: write :name, %s or ? alone.")
+    if name == "Extract" or "unit" in node.args:
+        _require_unit(node.args.get("this" if name == "Extract" else "unit"))
     check = _CHECKS.get(name)
     if check is not None:
         check(node)
@@ -115,11 +122,19 @@ def _require_without(node: exp.Expr, without: Iterable[str]) -> None:
             raise unsafe(_SAID.get(part, f"what the parser calls {part}"), "Write the statement without it.")
 
 
+def _require_unit(unit: Any) -> None:
+    """Whatever it was, it may be written as a word."""
+    if isinstance(unit, exp.Literal | exp.Column | exp.Identifier) and not _WORD.fullmatch(unit.name):
+        raise unsafe("a part of a date that is none", "Write a word such as month.")
+
+
 def _require_plain(node: exp.Expr, but: str) -> None:
     """Texts in other nodes are keywords; they are written as they are."""
-    words = (word for key, value in node.args.items() if key != but for word in (value if isinstance(value, list) else [value]))
-    if any(isinstance(word, str) and not _KEYWORDS.fullmatch(word) for word in words):
-        raise unsafe(f"a word that is none in {type(node).__name__}", "Write the statement without it.")
+    for key, value in node.args.items():
+        if key != but and isinstance(value, str | list):
+            for word in [value] if isinstance(value, str) else value:
+                if isinstance(word, str) and not _KEYWORDS.fullmatch(word):
+                    raise unsafe(f"a word that is none in {type(node).__name__}", "Write the statement without it.")
 
 
 def _literal(node: exp.Expr) -> None:
@@ -134,7 +149,7 @@ def _identifier(node: exp.Expr) -> None:
     name = node.this
     if not isinstance(name, str) or not name or (_QUOTES & set(name) if node.args.get("quoted") else not _WORD.fullmatch(name)):
         raise unsafe("a name with a quote or a sign", "Rename it, or read it by a view.")
-    if name.lower().startswith(_OURS):
+    if name.lower().startswith(_OURS) and not is_ours(name):
         raise unsafe(f"a name that begins with {_OURS}", "Give it another one: what the rules put in is called so.")
 
 

@@ -9,15 +9,16 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final, Literal
 
 from sqlglot import exp
+from sqlglot.dialects.dialect import Dialect
 from sqlglot.tokenizer_core import TokenType
-from sqlglot.tokens import Tokenizer
 
-__all__ = ["Piece", "Style", "in_text", "is_marker", "mark", "marked", "marker", "pieces_of", "written"]
+__all__ = ["Piece", "Style", "in_text", "is_marker", "is_ours", "mark", "marked", "marker", "ours", "pieces_of", "written"]
 
 Style = Literal["named", "pyformat", "dollar"]  # SQLAlchemy's :name, Snowflake's %(name)s and %s, DuckDB's $name, $1 and ?
 Piece = str | int  # a text, or the number of what is bound there
 
 _MARK: Final = f"stauth{secrets.token_hex(8)}x"
+_OURS: Final = f"_{secrets.token_hex(8)}"
 _MARKER: Final = re.compile(rf"{_MARK}(\d+)x")
 _NAMED: Final = re.compile(r"(?<![:\w\\]):(\w+)(?!:)")  # as SQLAlchemy's text() finds them
 _NAMED_ESCAPED: Final = re.compile(r"\\(:[\w$]*)(?![:\w$])")
@@ -34,10 +35,20 @@ def is_marker(node: exp.Expr) -> bool:
     return isinstance(node, exp.Column) and bool(_MARKER.fullmatch(node.name))
 
 
+def ours(name: str) -> str:
+    """Return a name of our own as it is until it is written for the driver: as nobody can guess it, nobody can write one."""
+    return name + _OURS
+
+
+def is_ours(name: str) -> bool:
+    """Whether a name in a text that we have generated is one of our own."""
+    return name.lower().endswith(_OURS)
+
+
 def in_text(node: exp.Expr) -> bool:
     """Whether a marker stands where nothing can be bound: in a text, or as a part of a name."""
-    texts = [value for value in node.args.values() if isinstance(value, str) and _MARKER.search(value)]
-    return bool(texts) and not (isinstance(node, exp.Identifier) and node.parent is not None and is_marker(node.parent))
+    texts = any(isinstance(value, str) and _MARK in value for value in node.args.values())
+    return texts and not (isinstance(node, exp.Identifier) and node.parent is not None and is_marker(node.parent))
 
 
 def mark(sql: str, params: Any, style: Style, bound: list[Any]) -> str:
@@ -85,7 +96,7 @@ def _mark_pyformat(sql: str, params: Any, bound: list[Any]) -> str:
 def _mark_dollar(sql: str, params: Any, bound: list[Any]) -> str:
     """`?` gets its number here, by the tokens; `$1` and `$name` are found in the tree."""
     text, count = sql, 0
-    signs = [token for token in Tokenizer(dialect="duckdb").tokenize(sql) if token.token_type is TokenType.PLACEHOLDER]
+    signs = [token for token in Dialect.get_or_raise("duckdb").tokenize(sql) if token.token_type is TokenType.PLACEHOLDER]
     for count, sign in enumerate(reversed(signs)):
         text = f"{text[: sign.start]} {marker(len(bound) + len(signs) - 1 - count)} {text[sign.end + 1 :]}"
     if signs and (isinstance(params, Mapping) or len(params) != len(signs)):
@@ -117,7 +128,7 @@ def _added(key: Any, bound: list[Any]) -> str:
 
 def pieces_of(text: str, style: Style) -> tuple[Piece, ...]:
     """Split what was generated at the markers in it, and write the texts between them as the driver wants them."""
-    parts: list[Piece] = list(_MARKER.split(text))
+    parts: list[Piece] = list(_MARKER.split(text.replace(_OURS, "")))
     escape = _ESCAPES[style] if len(parts) > 1 or style == "named" else str
     return tuple(int(part) if place % 2 else escape(str(part)) for place, part in enumerate(parts))
 

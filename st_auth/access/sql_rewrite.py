@@ -13,7 +13,7 @@ from st_auth.access.rules import HIDE, NULL, TableRule, require_table
 from st_auth.access.sql_expressions import BadRule, expression, placed
 from st_auth.access.sql_grammar import unsafe
 from st_auth.access.sql_names import TableNames, fold_column, parts_of
-from st_auth.access.sql_params import marker
+from st_auth.access.sql_params import marker, ours
 from st_auth.errors import ConfigError, PermissionDenied, Problem
 
 __all__ = ["Bound", "Columns", "Rewriting"]
@@ -22,7 +22,7 @@ Columns = Callable[[str], tuple[str, ...]]  # a table's name as SQL → the name
 Bound = tuple[str, Any]  # ("param", its key), or ("one", name) and ("all", name) for a value of the person's
 Names = Mapping[str, str]
 
-_SOURCE: Final = "st_auth_t"
+_SOURCE: Final = ours("st_auth_t")
 _CTE: Final = "st_auth_cte_"
 _MOVED: Final = ("joins", "pivots", "laterals", "sample")
 _RULES: Final = ".streamlit/rules.toml"
@@ -40,6 +40,7 @@ class Rewriting:
         self._numbers: dict[Bound, int] = {}
         self._ctes = 0
         self._unqualified: set[tuple[str, ...]] = set()
+        self._staying: set[tuple[str, ...]] = set()
         self.tables: list[str] = []
         self.rules: list[str] = []
         self.hidden: list[str] = []
@@ -72,7 +73,7 @@ class Rewriting:
             identifier = cte.args["alias"].this
             name = self._key(identifier)
             self._ctes += 1
-            new = f"{_CTE}{self._ctes}"
+            new = ours(f"{_CTE}{self._ctes}")
             after = {**ctes, name: new}
             self._resolve(cte.this, after if with_.args.get("recursive") else ctes)
             identifier.replace(exp.to_identifier(new))
@@ -99,6 +100,8 @@ class Rewriting:
         if rule is None:
             raise _no_rule(name)
         require_table(rule, self._granted)
+        if not rule.rows and not rule.columns_for(self._granted):
+            self._staying.add(parts)
         self.tables.append(name)
         self.rules.append(rule.name)
         return rule
@@ -115,7 +118,7 @@ class Rewriting:
         select = exp.Select(expressions=seen, from_=exp.From(this=inner))
         if rule.rows:
             select.set("where", exp.Where(this=self._placed(rule.rows, rule)))
-        _fasten(select.find_all(exp.Column))
+        _fasten(column for column in select.find_all(exp.Column) if column.find_ancestor(exp.Query) is not select)
         return exp.Subquery(this=select, **moved)
 
     def _seen(self, name: str, rule: TableRule, hidden: Mapping[str, str]) -> list[exp.Expr]:
@@ -149,7 +152,12 @@ class Rewriting:
             tree = expression(text, self._dialect)
         except BadRule as error:
             raise ConfigError([Problem(_RULES, f"tables.{rule.name}", f"has “{text}”, which {error}", "mend the line")]) from None
+        self._staying.update(parts_of(table, self._dialect) for table in tree.find_all(exp.Table))
         return exp.Paren(this=placed(tree, _SOURCE, name, self._bind))
+
+    def may_stay(self, table: exp.Table) -> bool:
+        """Whether a table may be read as it is: it lost nothing to its rule, or a rule's own query reads it."""
+        return parts_of(table, self._dialect) in self._staying
 
     def _bind(self, name: str, is_list: bool) -> str:
         bound = ("all" if is_list else "one", name)

@@ -284,3 +284,13 @@ def test_a_statement_is_compiled_once_for_people_with_the_same_permissions() -> 
     rules.forget()
     rules.filtered("select * from sales", None, Reader(), columns)
     assert asked == ["sales", "sales"]
+
+
+def test_a_rule_may_use_what_a_statement_may_not() -> None:
+    own = TableRule("sales", rows="app.is_mine(region, current_setting('app.x')) and region in (select r from mine)")
+    rules = SQLRules(Rules(tables={"sales": own}), "postgres", "named")
+
+    assert "app.is_mine(st_auth_t.region" in rules.filtered("select * from sales", None, Reader(), lambda _: ()).sql
+    for sql in ("select app.is_mine(1, 2)", "select current_setting('app.x') from sales", "select * from sales, mine"):
+        with pytest.raises(PermissionDenied):
+            rules.filtered(sql, None, Reader(), lambda _: ())

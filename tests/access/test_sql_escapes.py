@@ -4,7 +4,7 @@ import re
 import tomllib
 from collections import Counter
 from collections.abc import Iterator, Mapping
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from pathlib import Path
 from typing import Any, Final
 
@@ -14,9 +14,13 @@ import sqlglot
 from sqlalchemy.exc import DBAPIError
 from sqlglot import exp
 
+from st_auth.access.rules import Rules, TableRule
+from st_auth.access.sql import SQLRules
 from st_auth.access.sql_known import BY_CLASS, BY_NAME, NODES, TABLES_BY_CLASS, TABLES_BY_NAME
+from st_auth.access.sql_params import ours
+from st_auth.access.sql_proof import require_proven
 from st_auth.errors import PermissionDenied
-from tests.access.sql_ground import CANARY, Database, database, filtered, unruled
+from tests.access.sql_ground import CANARY, Database, Reader, database, filtered, unruled
 from tests.servers.postgres import PostgresServer
 
 DIALECTS: Final = {"snowflake", "postgres", "duckdb", "sqlite", "databricks", "trino", "bigquery", "mysql"}
@@ -92,6 +96,95 @@ def test_without_the_rules_the_canaries_sing(databases: Mapping[str, Database], 
         unfiltered = type(asked)(asked.sql.replace("regions", table), None, (), (), ())
         assert CANARY.search(_answer(databases[dialect], unfiltered))
         assert unruled(unfiltered.sql, dialect) == [table]
+
+
+def test_the_qualifiers_of_a_rule_stay_where_the_parser_takes_them_away() -> None:
+    """Without them the rule's own query compares a column with itself, and every row is shown."""
+    for dialect, sql in [
+        ("duckdb", "pivot orders on region in ('eu') using max(item)"),
+        ("duckdb", "with x as (from orders) pivot x on region in ('eu') using max(item)"),
+        ("bigquery", "select * from unnest(['x']) as access, orders"),
+        ("snowflake", "select * from regions pivot(count(region) for region in (select region from orders))"),
+    ]:
+        assert "access.region = st_auth_t.region AND access.person = " in filtered(dialect, sql).sql
+
+
+@pytest.mark.parametrize(
+    ("rules", "schema", "sql"),
+    [
+        (("sales", "main.*"), "", "select * from main.sales"),
+        (("main.sales", "*"), "", "select * from sales"),
+        (("db.main.sales", "main.*"), "", "select * from MAIN.SALES"),
+        (("db.main.sales", "*"), "db.main", 'select * from "Sales"'),
+    ],
+)
+def test_a_star_does_not_mean_a_table_that_may_have_a_rule_of_its_own(rules: tuple[str, ...], schema: str, sql: str) -> None:
+    for dialect in ("postgres", "mysql"):
+        tables = {name: TableRule(name, rows="" if name.endswith("*") else "region = :email") for name in rules}
+        quoted = sql.replace('"', "`") if dialect == "mysql" else sql
+
+        try:
+            text = SQLRules(Rules(tables=tables, schema=schema), dialect, "named").filtered(quoted, None, Reader(), lambda _: ()).sql
+        except PermissionDenied as refused:
+            assert refused.code == "no_rule"
+        else:
+            assert "region = :p0" in text
+
+
+def test_a_star_means_a_table_of_another_schema() -> None:
+    tables = {"app.sales": TableRule("app.sales", rows="region = :email"), "lake.*": TableRule("lake.*")}
+
+    asked = SQLRules(Rules(tables=tables), "postgres", "named").filtered("select * from lake.sales", None, Reader(), lambda _: ())
+
+    assert asked.rules == ("lake.*",)
+
+
+@pytest.mark.parametrize(
+    ("text", "proven"),
+    [
+        (f"SELECT * FROM (SELECT * FROM sales AS {ours('st_auth_t')} WHERE 1 = 1) AS sales", True),
+        (f"WITH {ours('st_auth_cte_1')} AS (SELECT 1 AS a) SELECT * FROM {ours('st_auth_cte_1')} AS a, regions", True),
+        ("SELECT * FROM sales", False),
+        ("SELECT * FROM sales AS st_auth_t", False),
+        (f"SELECT * FROM lake.{ours('st_auth_cte_1')}", False),
+        ("SELECT 1 -- , x", False),
+        ("SELECT 1 /* x */ AS a", False),
+        ("SELECT 1; SELECT 2", False),
+        ("SELECT * FROM read_csv('x')", False),
+        ("DELETE FROM regions", False),
+    ],
+    ids=range(10),  # the texts hold a secret of each process
+)
+def test_only_what_is_written_in_the_end_counts(text: str, proven: bool) -> None:
+    if proven:
+        require_proven(text, "duckdb", frozenset(), lambda table: table.name == "regions")
+        return
+    with pytest.raises(PermissionDenied) as caught:
+        require_proven(text, "duckdb", frozenset(), lambda table: table.name == "regions")
+    assert caught.value.code == "statement_refused"
+
+
+def test_what_the_parser_cannot_write_again_is_refused() -> None:
+    with pytest.raises(PermissionDenied, match="holds what sqlite does not know"):
+        filtered("sqlite", "select * from regions pivot(count(*) for region in ('eu'))")
+
+
+@pytest.mark.parametrize("sql", ["select 'CANARY' + from regions", "select 'CANARY", "select 'CANARY' /* CANARY"])
+@pytest.mark.parametrize("dialect", sorted(DIALECTS))
+def test_a_refusal_does_not_quote_the_statement(dialect: str, sql: str) -> None:
+    with pytest.raises(PermissionDenied) as caught:
+        filtered(dialect, sql)
+
+    assert "CANARY" not in f"{caught.value} {caught.value.hint} {caught.value.__cause__}"
+
+
+@pytest.mark.parametrize("dialect", sorted(DIALECTS))
+def test_a_statement_of_any_dialect_is_refused_or_filtered_in_every_other(dialect: str) -> None:
+    """No attempt gets anything but our own errors out of the parser, and none is read without its rule."""
+    for attempt in ATTEMPTS:
+        with suppress(PermissionDenied, TypeError, ValueError):
+            asked = filtered(dialect, whole(attempt["sql"]), attempt.get("params"))
+            assert unruled(asked.sql, dialect) == []
 
 
 REFUSED: Final = {  # functions that the parser has a class for, and why nobody may call them under rules
