@@ -1,13 +1,13 @@
 # Everything happens in .venv, from lock files with hashes. `make demo` and `make test` are the two commands to know.
 #
-# There are three lock files with the same versions in them, and one each for two servers (tools/lock.sh): installing every extra takes 1.1 GB and minutes, the
+# There are three lock files with the same versions in them, and one each for two servers and for TPC-H (tools/lock.sh): installing every extra takes 1.1 GB and minutes, the
 # demo needs half of the packages and under a minute, so each target brings in only what it uses. Pip refuses anything that is not pinned there.
 
 PYTHON ?= python3
 VENV   ?= .venv
 BIN    := $(VENV)/bin
 NODE   := $(patsubst %/package-lock.json,%/node_modules/.package-lock.json,$(wildcard tests/servers/*/package-lock.json))
-SERVERS := .venv-fakesnow/.made .venv-secantus/.made
+SERVERS := .venv-fakesnow/.made .venv-secantus/.made .venv-tpch/.made
 CHROMIUM := tests/attacks/test_a25_in_chromium.py
 WORKERS ?= 2
 
@@ -21,7 +21,7 @@ export NODE_EXTRA_CA_CERTS ?= $(SYSTEM_CA)
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: environments help demo demo-snowflake test check fuzz mutants soak bench cases fresh lock clean
+.PHONY: environments help demo demo-snowflake test check fuzz oracle mutants soak bench cases fresh lock clean
 
 help:  ## say what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1|/' | while IFS='|' read -r name what; do printf '  make %-14s %s\n' "$$name" "$$what"; done
@@ -45,10 +45,13 @@ check: $(VENV)/.test  ## the fast loop: ruff, types, unit tests (no browser, no 
 	@echo "• mypy --strict"
 	@$(BIN)/mypy --strict
 	@echo "• unit tests"
-	@$(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal --ignore=tests/browser --ignore=tests/flows --ignore=tests/attacks --ignore=tests/connections $(ARGS)
+	@$(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal --ignore=tests/browser --ignore=tests/flows --ignore=tests/attacks --ignore=tests/connections --ignore=tests/oracle $(ARGS)
 
 fuzz: $(VENV)/.test  ## change a provider's valid answers 100 000 times: ARGS="--cases 5000 --seed 1" for others
 	@$(BIN)/python -m tests.fuzz $(ARGS)
+
+oracle: $(VENV)/.test .venv-tpch/.made  ## 5 000 generated statements and TPC-H's 22, under the rules and over tables that are filtered by hand: the same answers?
+	@ST_AUTH_ORACLE=$${ST_AUTH_ORACLE:-5000} $(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal tests/oracle $(ARGS)
 
 mutants: $(VENV)/.test  ## change the protocol code itself, one small thing at a time: do its tests notice? ARGS="jwks tokens" for some modules
 	@$(BIN)/python tools/mutants.py $(ARGS)
@@ -69,27 +72,29 @@ lock:  ## write the lock files anew (needs uv)
 	@PATH="$(abspath $(BIN)):$$PATH" tools/lock.sh
 
 clean:  ## take .venv and node_modules away
-	rm -rf $(VENV) .venv-fakesnow .venv-secantus tests/servers/*/node_modules
+	rm -rf $(VENV) .venv-fakesnow .venv-secantus .venv-tpch tests/servers/*/node_modules
 
 # requirements-test.lock is requirements-demo.lock and more, so either may come first.
 $(VENV)/.demo: requirements-demo.lock pyproject.toml
 	@if [ ! -e $(VENV)/.test ] || [ -n "$$(find requirements-demo.lock pyproject.toml -newer $(VENV)/.test)" ]; then tools/venv.sh $(PYTHON) $(VENV) $<; fi
 	@touch $@
 
-# Three environments at once: pip waits for the network and for the disk.
+# Four environments at once: pip waits for the network and for the disk.
 environments:
-	@$(MAKE) --no-print-directory -j 3 $(VENV)/.test $(SERVERS)
+	@$(MAKE) --no-print-directory -j 4 $(VENV)/.test $(SERVERS)
 
 $(VENV)/.test: requirements-test.lock pyproject.toml
 	@tools/venv.sh $(PYTHON) $(VENV) $<
 	@touch $@
 
 # fakesnow stands for Snowflake in the tests; it wants the older driver, and what both majors are tested with is there too. SecantusDB stands
-# for MongoDB, and is under the GPL: a server in a process of its own, which nothing of ours imports.
+# for MongoDB, and is under the GPL: a server in a process of its own, which nothing of ours imports. TPC-H's extension wants the one version of
+# DuckDB that it was made for.
 .venv-fakesnow/.made: tests/servers/snowflake/requirements.lock
 .venv-secantus/.made: tests/servers/mongodb/requirements.lock
+.venv-tpch/.made: tests/servers/tpch/requirements.lock
 $(SERVERS):
-	@echo "• making an environment for a server of the tests in $(@D)"
+	@echo "• making an environment of the tests' own in $(@D)"
 	@test -x $(@D)/bin/python || $(PYTHON) -m venv $(@D)
 	@$(@D)/bin/python -m pip install --quiet --no-compile --require-hashes --requirement $<
 	@touch $@

@@ -11,10 +11,8 @@ import secrets
 import threading
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
-from functools import partial
 from typing import Final
 
-from st_auth import audit
 from st_auth.access.allow import judge_allow
 from st_auth.client import Client, Login
 from st_auth.clock import SYSTEM, Clock
@@ -24,19 +22,18 @@ from st_auth.live import Live, LiveSession
 from st_auth.oauth.id_token import is_usable
 from st_auth.oauth.tokens import TokenSet
 from st_auth.own_logins import OwnLogins
+from st_auth.revocations import Revocations
 from st_auth.secret import Secret
-from st_auth.session_record import Link, body_of
+from st_auth.session_record import Link
+from st_auth.session_tokens import expired, held_tokens, link_of, not_linked, over, with_refresh_token, with_tokens
 from st_auth.sessions import Ended, Session, Sessions
-from st_auth.workers import Turns, Workers
+from st_auth.workers import Turns
 
 __all__ = ["STANDSTILL", "Grants"]
 
 STANDSTILL: Final = 20.0  # longer than any call to a provider may take
 _POLL: Final = 0.1
 _COOL_DOWN: Final = 5.0
-_REVOKERS: Final = 4
-_REVOCATIONS_AT_MOST: Final = 256
-_LONGEST_PAUSE: Final = 10.0
 _LOGGER = logging.getLogger("st_auth")
 
 
@@ -61,7 +58,7 @@ class Grants:
         self._pause = pause or self._closing.wait
         self._turns = Turns()
         self._failures: dict[str, tuple[Unavailable, float]] = {}
-        self._revoking = Workers(_REVOKERS, _REVOCATIONS_AT_MOST)
+        self._revocations = Revocations(self._closing.wait)
         self.own = OwnLogins(sessions, self._read, clock.monotonic)
 
     # -- fresh tokens ----------------------------------------------------------------------------------------------------
@@ -75,7 +72,7 @@ class Grants:
         """
         name = provider or live.stored.card.provider
         session = self._read(live)
-        held = _held(session, name)
+        held = held_tokens(session, name)
         if self._is_usable(held, refused):
             return held
         with self._turns.of(live.stored.record_key) as waited:
@@ -107,7 +104,7 @@ class Grants:
                 return kept
             borrowed = self._exchanged(live, name, resource) if exchange else self._for_resource(live, name, resource)
             if live.ended:
-                raise _over()
+                raise over()
             live.borrowed = {**(live.borrowed or {}), key: borrowed}
             return borrowed
 
@@ -166,11 +163,11 @@ class Grants:
         claims: dict[str, float] = {}
         while True:
             session, seen = seen or self._read(live), None
-            held = _held(session, name)
+            held = held_tokens(session, name)
             if not resource and self._is_usable(held, refused):
                 return held
             if held.refresh_token is None:
-                raise _expired("The provider gave no refresh token with this login.")
+                raise expired("The provider gave no refresh token with this login.")
             since = claims.setdefault(session.card.claim, self._clock.monotonic())
             if session.card.claim and self._clock.monotonic() - since < STANDSTILL:
                 self._pause(_POLL)
@@ -184,36 +181,36 @@ class Grants:
     def _client(self, name: str) -> Client:
         client = self._clients.get(name)
         if client is None:
-            raise _expired("This provider is not configured any more.")
+            raise expired("This provider is not configured any more.")
         return client
 
     def _read(self, live: LiveSession) -> Session:
         """The session as the store has it now; what is over here or there gives no token."""
         if live.lapsed(self._clock.monotonic()):
-            raise _over()
+            raise over()
         if self._live.is_held:
             raise Unavailable("The store does not answer.", code="store")
         session = self._sessions.reread(live.stored)
         if isinstance(session, Session):
             return session
         self._live.end(live, session.why if isinstance(session, Ended) else "ended")
-        raise _over()
+        raise over()
 
     def _is_usable(self, tokens: TokenSet, refused: Secret[str] | None) -> bool:
         return tokens.is_fresh(self._clock.now()) and tokens.access_token != refused
 
     def _refresh(self, live: LiveSession, mine: Session, how: "_Refresh") -> TokenSet | None:
         """Ask the provider with the claim in hand, and write what came of it; None if the claim was lost meanwhile."""
-        before = _held(mine, how.provider)
+        before = held_tokens(mine, how.provider)
         got: list[TokenSet] = []
         try:
             after, login = self._asked(mine, before, how, got)
-        except _Over as over:
+        except _Over as lost:
             if live.stored.record_key != mine.record_key:
                 return None  # a step-up has put the session under another record meanwhile
-            raise self._gave_up(live, mine, how, over) from None
+            raise self._gave_up(live, mine, how, lost) from None
         except BaseException as error:
-            self._sessions.settle(mine, how.claim, lambda session: _with_refresh_token(session, how.provider, got))
+            self._sessions.settle(mine, how.claim, lambda session: with_refresh_token(session, how.provider, got))
             if not isinstance(error, StAuthError):
                 raise
             if isinstance(error, Unavailable):
@@ -232,7 +229,7 @@ class Grants:
         except LoginRefused as error:
             raise _Over("grant_expired", "The provider does not renew this login any more.") from error
         got.append(after)
-        link = _link(mine, how.provider)
+        link = link_of(mine, how.provider)
         who, claims = (mine.card.issuer, mine.card.subject), json.loads(mine.claims_json)
         if link is not None:
             who, claims = (link.issuer, link.subject), {"sub": link.subject}
@@ -247,18 +244,18 @@ class Grants:
             raise _Over("not_allowed", "This account may not use the app any more.") from error
         return after, login
 
-    def _gave_up(self, live: LiveSession, mine: Session, how: "_Refresh", over: "_Over") -> LoginRequired:
+    def _gave_up(self, live: LiveSession, mine: Session, how: "_Refresh", lost: "_Over") -> LoginRequired:
         """The grant is over: so is the session, or the link where it was a linked account's."""
-        if _link(mine, how.provider) is None:
-            self.end(live, over.why)
-            return _expired(over.words)
+        if link_of(mine, how.provider) is None:
+            self.end(live, lost.why)
+            return expired(lost.words)
         self._sessions.settle(mine, how.claim, lambda s: replace(s, links=tuple(k for k in s.links if k.provider != how.provider)))
-        return _not_linked()
+        return not_linked()
 
     def _written(self, live: LiveSession, mine: Session, how: "_Refresh", result: tuple[TokenSet, TokenSet, Login]) -> TokenSet | None:
         before, after, login = result
         kept = replace(before, refresh_token=after.refresh_token, id_token=after.id_token) if how.resource else after
-        settled = self._sessions.settle(mine, how.claim, lambda session: _with_tokens(session, how.provider, kept, login))
+        settled = self._sessions.settle(mine, how.claim, lambda session: with_tokens(session, how.provider, kept, login))
         if settled is not None:
             live.wrote(settled, self._clock.monotonic())
             self._failures.pop(how.provider, None)
@@ -304,29 +301,12 @@ class Grants:
 
     def discard(self, client: Client, tokens: TokenSet) -> None:
         """Revoke tokens that nobody will use, by and by, where the provider's profile wants that."""
-        if client.provider.revoke_at_logout and not self._revoking.soon(partial(self._revoke, client, tokens)):
-            _LOGGER.warning("A token at %s is not revoked: too much waits, or the server stops.", client.provider.name)
-
-    def _revoke(self, client: Client, tokens: TokenSet) -> None:
-        """Revoke one grant; a provider that asks for time gets it once (RFC 7009 section 2.2.1)."""
-        try:
-            try:
-                revoked = client.revoke(tokens)
-            except Unavailable as error:
-                if self._closing.wait(min(error.retry_after, _LONGEST_PAUSE)):
-                    raise
-                revoked = client.revoke(tokens)
-        except StAuthError as error:
-            _LOGGER.warning("A token at %s was not revoked: %s", client.provider.name, error)
-            audit.record("revocation_failed", provider=client.provider.name, code=error.code)
-            return
-        if revoked:
-            audit.record("revoked", provider=client.provider.name)
+        self._revocations.soon(client, tokens)
 
     def close(self) -> None:
         """Let the revocations under way finish, without their second try."""
         self._closing.set()
-        self._revoking.close()
+        self._revocations.close()
 
 
 @dataclass(frozen=True, slots=True)
@@ -345,53 +325,3 @@ class _Over(Exception):
         super().__init__(words)
         self.why = why
         self.words = words
-
-
-def _link(session: Session, provider: str) -> Link | None:
-    """The account at `provider` that is linked to a session; None for the session's own provider."""
-    if provider == session.card.provider:
-        return None
-    return next((link for link in session.links if link.provider == provider), None)
-
-
-def _held(session: Session, provider: str) -> TokenSet:
-    link = _link(session, provider)
-    if link is not None:
-        return link.tokens
-    if provider != session.card.provider:
-        raise _not_linked()
-    if session.tokens is None:
-        raise _expired("The provider gave no tokens with this login.")
-    return session.tokens
-
-
-def _with_tokens(session: Session, provider: str, tokens: TokenSet, login: Login) -> Session:
-    """The session with renewed tokens, and with what the provider says of its person now; what Streamlit was told at login is kept."""
-    if provider != session.card.provider:
-        return replace(session, links=tuple(replace(k, tokens=tokens) if k.provider == provider else k for k in session.links))
-    claims_json, profile_json = body_of(login)
-    at_login = session.claims_at_login or (session.claims_json if session.claims_json != claims_json else b"")
-    return replace(session, tokens=tokens, claims_json=claims_json, profile_json=profile_json, claims_at_login=at_login)
-
-
-def _with_refresh_token(session: Session, provider: str, got: list[TokenSet]) -> Session:
-    """The session as it is, but for the refresh token where the provider has given a new one."""
-    if not got:
-        return session
-    kept = replace(_held(session, provider), refresh_token=got[-1].refresh_token)
-    if provider == session.card.provider:
-        return replace(session, tokens=kept)
-    return replace(session, links=tuple(replace(k, tokens=kept) if k.provider == provider else k for k in session.links))
-
-
-def _over() -> LoginRequired:
-    return LoginRequired("This login has ended.", code="session_ended", hint="Call st_auth.require_login() at the top of the script.")
-
-
-def _expired(words: str) -> LoginRequired:
-    return LoginRequired(words, code="grant_expired", hint="Log in again; ask for offline access if logins should renew themselves.")
-
-
-def _not_linked() -> LoginRequired:
-    message = "No account at this provider is linked to this login."
-    return LoginRequired(message, code="not_linked", hint="Show st_auth.link(provider), with which the person links one.")

@@ -3,7 +3,6 @@
 import base64
 import hashlib
 import json
-import threading
 from collections import Counter
 from urllib.parse import parse_qsl, unquote_plus, urlencode, urlsplit
 
@@ -42,17 +41,14 @@ class PlainServer:
 
     def __enter__(self):
         self._server = server_for(self.handle)
-        self._server.handle_error = lambda *_: None  # a client that hangs up on ten megabytes is what a test is about
-        self.port = self._server.server_port
-        self.origin = f"http://127.0.0.1:{self.port}"
+        self.port, self.origin = self._server.server_port, self._server.origin
         self.transport = Detour(self.port)
-        threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
+        self._server.start()
         return self
 
     def __exit__(self, kind, *_):
         self.transport.close()
-        self._server.shutdown()
-        self._server.server_close()
+        self._server.stop()
         assert kind is not None or self.violations == []
 
     def authorize(self, url, **more):

@@ -2,7 +2,7 @@
 # Write the lock files from pyproject.toml: versions and hashes, and no address of any index.
 #   requirements.lock       everything, every extra: the one place where a version is decided
 #   requirements-test.lock  what `make test` needs;  requirements-demo.lock  what `make demo` needs: the same versions, less of them
-#   tests/servers/*/requirements.lock  fakesnow and SecantusDB, which have environments of their own
+#   tests/servers/*/requirements.lock  fakesnow, SecantusDB and TPC-H, which have environments of their own
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -17,7 +17,7 @@ compile() {
 compile --upgrade --all-extras --group build -o requirements.lock
 compile --extra demo --extra test --extra files --extra snowflake --extra sql --extra postgres --extra mongo --group build -c requirements.lock -o requirements-test.lock
 compile --extra demo --group build -c requirements.lock -o requirements-demo.lock
-for server in snowflake mongodb; do
+for server in snowflake mongodb tpch; do
   inputs=tests/servers/$server/requirements.in
   UV_CUSTOM_COMPILE_COMMAND="make lock" "$uv" pip compile "$inputs" --quiet --universal --generate-hashes --no-emit-index-url --no-header \
     --no-annotate --python-version 3.11 --upgrade -o "${inputs%.in}.lock"

@@ -4,7 +4,7 @@ import threading
 from collections import OrderedDict
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 import sqlglot
 from sqlglot import exp
@@ -50,6 +50,8 @@ class _Compiled:
 class SQLRules:
     """The rules in one dialect (sqlglot's name for it), for drivers of one style of parameters."""
 
+    _rewriting: ClassVar[type[Rewriting]] = Rewriting
+
     def __init__(self, rules: Rules, dialect: str, style: Style) -> None:
         self._functions = rules.functions
         self._names = TableNames(rules.tables, rules.schema, dialect)
@@ -64,7 +66,8 @@ class SQLRules:
         Raises PermissionDenied (`no_rule`, `permission_missing`, `claim_missing`, `statement_refused`), ConfigError, TypeError, ValueError.
         """
         granted = viewer.granted
-        key = (sql, granted.permissions, tuple(params) if isinstance(params, Mapping) else len(params or ()))
+        shape = 0 if params is None else tuple(params) if isinstance(params, Mapping) else len(params)
+        key = (sql, granted.permissions, shape)
         compiled = self._compiled.get(key)
         if compiled is None:
             compiled = self._kept(key, self._compile(sql, params, granted, columns))
@@ -94,7 +97,7 @@ class SQLRules:
             tree = marked(self._parsed(mark(sql, params, self._style, keys)), params, self._style, keys)
             require_readable(tree, self._dialect, self._functions)
             bound: list[Bound] = [("param", key) for key in keys]
-            rewriting = Rewriting(self._names, self._dialect, granted, columns, bound)
+            rewriting = self._rewriting(self._names, self._dialect, granted, columns, bound)
             text = rewriting.run(tree).sql(dialect=self._dialect, comments=False, copy=False, unsupported_level=ErrorLevel.RAISE)
             self._prove(text, rewriting)
         except UnsupportedError:
@@ -104,7 +107,7 @@ class SQLRules:
         except RecursionError:
             raise unsafe("too many levels", "Write it as several queries.") from None
         said = (tuple(dict.fromkeys(names)) for names in (rewriting.tables, rewriting.rules, rewriting.hidden))
-        return _Compiled(pieces_of(text), tuple(bound), *said)
+        return _Compiled(pieces_of(text, self._style), tuple(bound), *said)
 
     def _prove(self, text: str, rewriting: Rewriting) -> None:
         try:

@@ -23,7 +23,7 @@ _WITHOUT: Final[Mapping[str, frozenset[str]]] = {  # nodes that are known, witho
     "Intersect": _MODIFIERS,
     "Join": frozenset({"hint", "global_", "directed"}),
     "Lateral": frozenset(),
-    "Pivot": frozenset({"into"}),
+    "Pivot": frozenset(),
     "Select": _MODIFIERS,
     "Subquery": _MODIFIERS,
     "Table": frozenset(

@@ -126,10 +126,11 @@ def _added(key: Any, bound: list[Any]) -> str:
     return f" {marker(len(bound) - 1)} "
 
 
-def pieces_of(text: str) -> tuple[Piece, ...]:
-    """Split what was generated at the markers in it."""
+def pieces_of(text: str, style: Style) -> tuple[Piece, ...]:
+    """Split what was generated at the markers in it, and write the texts between them as the driver wants them."""
     parts: list[Piece] = list(_MARKER.split(text.replace(_OURS, "")))
-    return tuple(int(part) if place % 2 else part for place, part in enumerate(parts))
+    escape = _ESCAPES[style] if len(parts) > 1 or style == "named" else str
+    return tuple(int(part) if place % 2 else escape(str(part)) for place, part in enumerate(parts))
 
 
 def written(pieces: Sequence[Piece], values: Callable[[int], tuple[Any, bool]], style: Style) -> tuple[str, dict[str, Any] | None]:
@@ -137,19 +138,23 @@ def written(pieces: Sequence[Piece], values: Callable[[int], tuple[Any, bool]], 
 
     `values` gives what is bound as a number, and whether that is a list whose items are bound one by one.
     """
-    write = _WRITES[style]
+    before, after = _SIGNS[style]
+    between = f"{after}, {before}"
     given: dict[str, Any] = {}
     text: list[str] = []
-    binds = len(pieces) > 1
     for piece in pieces:
         if isinstance(piece, str):
-            text.append(_ESCAPES[style](piece) if binds or style == "named" else piece)
+            text.append(piece)
             continue
         value, is_list = values(piece)
-        names = [f"p{piece}_{place}" for place in range(len(value))] if is_list else [f"p{piece}"]
-        given.update(zip(names, value if is_list else [value], strict=True))
-        text.append(", ".join(write(name) for name in names))
-    return "".join(text), given if binds else None
+        if is_list:
+            bound = {f"p{piece}_{place}": item for place, item in enumerate(value)}
+            given.update(bound)
+            text.append(f"{before}{between.join(bound)}{after}")
+        else:
+            given[name := f"p{piece}"] = value
+            text.append(f"{before}{name}{after}")
+    return "".join(text), given if len(pieces) > 1 else None
 
 
 _MARKS: Final[Mapping[Style, Callable[[str, Any, list[Any]], str]]] = {
@@ -157,11 +162,7 @@ _MARKS: Final[Mapping[Style, Callable[[str, Any, list[Any]], str]]] = {
     "pyformat": _mark_pyformat,
     "dollar": _mark_dollar,
 }
-_WRITES: Final[Mapping[Style, Callable[[str], str]]] = {
-    "named": lambda name: f":{name}",
-    "pyformat": lambda name: f"%({name})s",
-    "dollar": lambda name: f"${name}",
-}
+_SIGNS: Final[Mapping[Style, tuple[str, str]]] = {"named": (":", ""), "pyformat": ("%(", ")s"), "dollar": ("$", "")}
 _ESCAPES: Final[Mapping[Style, Callable[[str], str]]] = {
     "named": lambda text: text.replace(":", "\\:"),
     "pyformat": lambda text: text.replace("%", "%%"),

@@ -11,6 +11,7 @@ from sqlglot import exp
 from st_auth.access.permissions import Granted
 from st_auth.access.rules import HIDE, NULL, TableRule, require_table
 from st_auth.access.sql_expressions import BadRule, expression, placed
+from st_auth.access.sql_grammar import unsafe
 from st_auth.access.sql_names import TableNames, fold_column, parts_of
 from st_auth.access.sql_params import marker, ours
 from st_auth.errors import ConfigError, PermissionDenied, Problem
@@ -51,6 +52,7 @@ class Rewriting:
         for column in columns:
             self._shorten(column)
         for pivot in list(tree.find_all(exp.Pivot)):
+            self._require_values(pivot)
             _fasten(column for column in pivot.find_all(exp.Column) if column.find_ancestor(exp.Query, exp.Pivot) is not pivot)
         return tree
 
@@ -163,6 +165,11 @@ class Rewriting:
             self._numbers[bound] = len(self._bound)
             self._bound.append(bound)
         return marker(self._numbers[bound])
+
+    def _require_values(self, pivot: exp.Pivot) -> None:
+        """DuckDB looks for the values of `PIVOT … ON column` in a statement of its own, and that takes no parameters."""
+        if pivot.this and not pivot.unpivot and self._bound and not all(isinstance(on, exp.In) for on in pivot.expressions):
+            raise unsafe("PIVOT without its values", "Name them: PIVOT … ON column IN ('a', 'b') USING …")
 
     def _shorten(self, column: exp.Expr) -> None:
         """`schema.sales.amount` means nothing once the table is derived: it is `sales.amount` then."""

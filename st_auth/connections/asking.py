@@ -41,8 +41,9 @@ def _by_function(text: str, reader: Reader) -> Mapping[str, Any]:
 def _by_query(text: str, reader: Reader, style: Callable[[], Style], ask: Callable[[str, Any], Any]) -> Mapping[str, Any]:
     bound: list[str] = []
     names = _OfPerson(reader)
-    pieces = pieces_of(mark(text, names, "named", bound))
-    frame = ask(*written(pieces, lambda number: (names[bound[number]], False), style()))
+    binds = style()
+    pieces = pieces_of(mark(text, names, "named", bound), binds)
+    frame = ask(*written(pieces, lambda number: (names[bound[number]], False), binds))
     return {str(column): [_plain(value) for value in frame[column].dropna()] for column in frame.columns}
 
 

@@ -88,19 +88,18 @@ class FakeIssuer:
         self._access: dict[str, dict[str, Any]] = {}
         self._spent: set[str] = set()
         self._server = server_for(self.handle) if serve else None
-        self.issuer = f"http://127.0.0.1:{self._server.server_port}" if self._server else "https://issuer.example"
+        self.issuer = self._server.origin if self._server else "https://issuer.example"
         self.assertions = Assertions(client_key, client_id, self.issuer) if client_key else None
         self._pushed = Pushed(self._require)
 
     def __enter__(self) -> Self:
         if self._server:
-            threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
+            self._server.start()
         return self
 
     def __exit__(self, kind: type[BaseException] | None, *_: object) -> None:
         if self._server:
-            self._server.shutdown()
-            self._server.server_close()
+            self._server.stop()
         if kind is None and self.violations:
             raise AssertionError("The client misbehaved:\n  " + "\n  ".join(self.violations))
 

@@ -108,7 +108,8 @@ def test_a_cte_is_not_seen_outside_of_its_statement() -> None:
         "from sales",
         "with a as (with b as (select * from sales) select * from b) select * from a",
         "select * from sales pivot (sum(amount) for region in ('eu'))",
-        "pivot sales on region using sum(amount)",
+        "pivot sales on region in ('eu') using sum(amount)",
+        "unpivot sales on amount, margin into name what value much",
         "select count(*) over (order by (select max(amount) from sales)) from regions",
         "select * from SALES",
         'select * from "sales"',
@@ -116,6 +117,23 @@ def test_a_cte_is_not_seen_outside_of_its_statement() -> None:
 )
 def test_a_table_is_filtered_wherever_it_stands(sql: str) -> None:
     assert "IN ($p" in filtered(sql).sql
+
+
+def test_a_pivot_without_its_values_is_refused_where_something_is_bound_as_duckdb_takes_no_parameter_there() -> None:
+    refused = refusal("pivot sales on region using sum(amount)")
+
+    assert refused.code == "statement_refused"
+    assert "PIVOT … ON column IN ('a', 'b')" in refused.hint
+    assert filtered("pivot regions on region using count(*)").sql == "PIVOT regions ON region USING COUNT(*)"
+
+
+def test_below_a_pivot_columns_keep_their_tables() -> None:
+    """sqlglot takes them off there: a rule that asks another table, or a join of the author's, would mean something else."""
+    asked = filtered("pivot (select a.* from sales a join own o on a.region = o.region) on region in ('eu') using sum(amount)")
+
+    assert "SELECT a.* FROM" in asked.sql
+    assert "ON a.region = o.region" in asked.sql
+    assert "WHERE (st_auth_t.region IN ($p0_0, $p0_1))" in asked.sql
 
 
 def test_a_name_with_its_schema_needs_a_rule_of_its_own() -> None:

@@ -1,6 +1,5 @@
 """A-25 in a real Chromium. A file of its own: `make test` runs it with the browser tests, as Playwright keeps an event loop running."""
 
-import threading
 from html import escape
 
 import httpx2
@@ -16,18 +15,13 @@ DISARM = {"A-25.c": framed}
 def lure():
     """A site on another port of the same host, to which a browser sends the app's Lax cookies along: `lure(url)` frames an address."""
     framed = []
-    server = server_for(lambda _: httpx2.Response(200, html=f'<title>Prizes</title><iframe src="{escape(framed[-1])}"></iframe>'))
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-    thread.start()
 
     def lead(url):
         framed.append(url)
         return f"http://localhost:{server.server_port}/"
 
-    yield lead
-    server.shutdown()
-    server.server_close()
-    thread.join()
+    with server_for(lambda _: httpx2.Response(200, html=f'<title>Prizes</title><iframe src="{escape(framed[-1])}"></iframe>')) as server:
+        yield lead
 
 
 def _text_in_frame(page):

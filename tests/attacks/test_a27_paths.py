@@ -196,11 +196,20 @@ def test_a27c_no_decoded_path_passes_but_the_two_open_ones_letter_by_letter(base
     assert opened is None
 
 
+MOUNTS = ["/st", "/a/b", "/media"]
+
+
+@pytest.fixture(scope="module")
+def mounts(tmp_path_factory):
+    with ExitStack() as stack:
+        yield {base: stack.enter_context(inside(tmp_path_factory.mktemp("mount"), base=base)) for base in ("", *MOUNTS)}
+
+
 @settings(max_examples=200, deadline=None, suppress_health_check=list(HealthCheck), report_multiple_bugs=False)
-@given(parts=st.lists(st.sampled_from(PARTS), max_size=5), mounted=st.sampled_from(["/st", "/a/b", "/media"]), own=st.booleans())
+@given(parts=st.lists(st.sampled_from(PARTS), max_size=5), mounted=st.sampled_from(MOUNTS), own=st.booleans())
 @example(parts=["_stcore", "metrics"], mounted="/st", own=True)
 @example(parts=["_stcore", "metrics"], mounted="/st", own=False)
-def test_a27d_mounted_below_another_app_nothing_passes_that_does_not_pass_otherwise(tmp_path_factory, parts, mounted, own):
+def test_a27d_mounted_below_another_app_nothing_passes_that_does_not_pass_otherwise(mounts, parts, mounted, own):
     """Whether `redirect_uri` says where the app is mounted or not."""
     served = []
 
@@ -212,29 +221,29 @@ def test_a27d_mounted_below_another_app_nothing_passes_that_does_not_pass_otherw
         served.append("socket")
         await websocket.accept()
 
-    with inside(tmp_path_factory.mktemp("mount"), base=mounted if own else "") as door:
-        streamlit = Starlette(routes=[WebSocketRoute("/{any:path}", stream), Route("/{any:path}", page, methods=["GET", "POST"])])
-        door.gate._app = streamlit
+    door = mounts[mounted if own else ""]
+    streamlit = Starlette(routes=[WebSocketRoute("/{any:path}", stream), Route("/{any:path}", page, methods=["GET", "POST"])])
+    door.gate._app = streamlit
 
-        async def app(scope, receive, send):
-            await (door.gate.websocket if scope["type"] == "websocket" else door.gate.http)(scope, receive, send)
+    async def app(scope, receive, send):
+        await (door.gate.websocket if scope["type"] == "websocket" else door.gate.http)(scope, receive, send)
 
-        outer = Starlette(routes=[Mount(mounted, app=app)])
-        path = f"{mounted}/{'/'.join(parts)}"
-        sent = []
+    outer = Starlette(routes=[Mount(mounted, app=app)])
+    path = f"{mounted}/{'/'.join(parts)}"
+    sent = []
 
-        async def send(message):
-            sent.append(message)
+    async def send(message):
+        sent.append(message)
 
-        for kind in ("http", "websocket"):
-            incoming = [{"type": "websocket.connect"}] if kind == "websocket" else [{"type": "http.request", "body": b""}]
+    for kind in ("http", "websocket"):
+        incoming = [{"type": "websocket.connect"}] if kind == "websocket" else [{"type": "http.request", "body": b""}]
 
-            async def receive(waiting=incoming, kind=kind):
-                return waiting.pop(0) if waiting else {"type": f"{kind}.disconnect"}
+        async def receive(waiting=incoming, kind=kind):
+            return waiting.pop(0) if waiting else {"type": f"{kind}.disconnect"}
 
-            headers = [(b"host", door.host), (b"origin", PUBLIC.encode())]
-            scope = {"type": kind, "path": path, "raw_path": path.encode(), "root_path": "", "query_string": b"", "headers": headers}
-            scope |= {"method": "GET", "client": ("198.51.100.7", 1), "server": ("x", 443), "subprotocols": []}
-            door.loop.run(outer(scope, receive, send))
+        headers = [(b"host", door.host), (b"origin", PUBLIC.encode())]
+        scope = {"type": kind, "path": path, "raw_path": path.encode(), "root_path": "", "query_string": b"", "headers": headers}
+        scope |= {"method": "GET", "client": ("198.51.100.7", 1), "server": ("x", 443), "subprotocols": []}
+        door.loop.run(outer(scope, receive, send))
 
     assert set(served) <= {"/_stcore/health", "/_stcore/host-config"}

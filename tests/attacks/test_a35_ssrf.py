@@ -2,7 +2,6 @@
 
 import base64
 import json
-import threading
 from contextlib import closing
 
 import httpx2
@@ -70,19 +69,15 @@ class Trap:
 
     def __init__(self):
         self.seen = []
-        self._server = server_for(self._answer)
-        self.url = f"http://127.0.0.1:{self._server.server_port}/latest/meta-data"
-        self._thread = threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02})
-        self._thread.start()
+        self._server = server_for(self._answer).start()
+        self.url = f"{self._server.origin}/latest/meta-data"
 
     def _answer(self, request):
         self.seen.append((request.method, request.content.decode(), request.headers.get("authorization")))
         return httpx2.Response(200, json={})
 
     def close(self):
-        self._server.shutdown()
-        self._server.server_close()
-        self._thread.join()
+        self._server.stop()
 
 
 @pytest.fixture

@@ -2,12 +2,12 @@
 
 import json
 import subprocess
-import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
 import pytest
 
+from st_auth.testing.loopback import LoopbackServer
 from st_auth.web import pages
 from st_auth.web.pages import ENDINGS, PROBLEMS, Choice
 
@@ -85,10 +85,8 @@ class _Pages(BaseHTTPRequestHandler):
 
 @pytest.fixture(scope="module")
 def origin():
-    with ThreadingHTTPServer(("127.0.0.1", 0), _Pages) as server:
-        threading.Thread(target=server.serve_forever, daemon=True).start()
-        yield f"http://127.0.0.1:{server.server_address[1]}"
-        server.shutdown()
+    with LoopbackServer(_Pages) as server:
+        yield server.origin
 
 
 @pytest.fixture(scope="session")

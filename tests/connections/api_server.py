@@ -1,14 +1,15 @@
 """A small HTTP API on loopback that takes nothing but a person's access token, verified by the issuer's JWKS as any server would."""
 
 import json
-import threading
 import time
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 
 import httpx2
 from joserfc import jwt
 from joserfc.jwk import KeySet
+
+from st_auth.testing.loopback import LoopbackServer
 
 AUDIENCE = "urn:example:api"
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD", "OPTIONS", "PROPFIND")
@@ -37,18 +38,14 @@ class ApiServer:
 
     def __enter__(self):
         self._server = _server_for(self)
-        self.origin = f"http://127.0.0.1:{self._server.server_port}"
-        threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
+        self.origin = self._server.start().origin
         return self
 
     def __exit__(self, *_):
         self.stop()
 
     def stop(self):
-        if self._server is not None:
-            self._server.shutdown()
-            self._server.server_close()
-            self._server = None
+        self._server.stop()
 
     def subject(self, token):
         """Whose token it is; None for one that this API does not take."""
@@ -82,11 +79,6 @@ def say(handler, status, body=None, **headers):
         handler.wfile.write(content)
 
 
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-    request_queue_size = 256  # sixty-four people begin at once; the system would turn the sixth away
-
-
 def _server_for(api):
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -112,6 +104,4 @@ def _server_for(api):
 
     for method in (*METHODS, "CONNECT"):
         setattr(Handler, f"do_{method}", Handler.answer)
-    server = _Server(("127.0.0.1", 0), Handler)
-    server.handle_error = lambda *_: None  # a client that hangs up is what some tests are about
-    return server
+    return LoopbackServer(Handler)

@@ -2,7 +2,6 @@
 
 import base64
 import json
-import threading
 from contextlib import ExitStack
 from urllib.parse import parse_qs, urlsplit
 
@@ -34,13 +33,8 @@ def asked_by(page):
 @pytest.fixture
 def landing():
     """Where a login comes back to: a server that answers everything with 200."""
-    server = server_for(lambda _: httpx2.Response(200, text="back"))
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-    thread.start()
-    yield f"http://localhost:{server.server_port}"
-    server.shutdown()
-    server.server_close()
-    thread.join()
+    with server_for(lambda _: httpx2.Response(200, text="back")) as server:
+        yield f"http://localhost:{server.server_port}"
 
 
 @pytest.fixture

@@ -2,7 +2,6 @@
 
 import json
 import logging
-import threading
 import time
 from contextlib import ExitStack
 from datetime import timedelta
@@ -43,13 +42,8 @@ class OverTheWire(House):
 @pytest.fixture(scope="module")
 def landing():
     """Where a login comes back to: a server that answers everything with 200, so that the test can hand the answer to its house."""
-    server = server_for(lambda _: httpx2.Response(200, text="back"))
-    thread = threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.02})
-    thread.start()
-    yield f"http://localhost:{server.server_port}"
-    server.shutdown()
-    server.server_close()
-    thread.join()
+    with server_for(lambda _: httpx2.Response(200, text="back")) as server:
+        yield f"http://localhost:{server.server_port}"
 
 
 @pytest.fixture(scope="module")

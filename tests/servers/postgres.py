@@ -6,7 +6,7 @@ import shutil
 import signal
 import subprocess
 import tempfile
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from types import TracebackType
@@ -111,6 +111,17 @@ class PostgresServer:
         with psycopg.connect(host=str(self._folder), port=self.port, user=_OWNER, dbname=database, autocommit=True) as connection:
             cursor = connection.execute(sql, params or None)
             return cursor.fetchall() if cursor.description else []
+
+    def load(self, database: str, table: str, rows: Iterable[Sequence[Any]]) -> None:
+        """Put many rows into a table."""
+        connection = psycopg.connect(host=str(self._folder), port=self.port, user=_OWNER, dbname=database)
+        with connection, connection.cursor().copy(f"copy {table} from stdin") as copy:
+            for row in rows:
+                copy.write_row(row)
+
+    def url(self, database: str) -> str:
+        """Where SQLAlchemy finds a database as the server's owner."""
+        return f"postgresql+psycopg://{_OWNER}@/{database}?host={self._folder}&port={self.port}"
 
     def sessions(self) -> list[tuple[str, str]]:
         """Whose sessions there are now, and what they did last."""

@@ -9,13 +9,14 @@ import threading
 from collections import Counter
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from urllib.parse import parse_qs, quote, unquote, urlsplit
 
 import httpx2
 from joserfc import jwt
 from joserfc.jwk import KeySet
 
+from st_auth.testing.loopback import LoopbackServer
 from tests.servers.processes import LOOPBACK
 
 METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE", "HEAD")
@@ -56,8 +57,7 @@ class Gateway:
     def __enter__(self):
         self._server = _server_for(self)
         self.port = self._server.server_port
-        self.origin = f"http://{LOOPBACK}:{self.port}"
-        threading.Thread(target=self._server.serve_forever, kwargs={"poll_interval": 0.02}, daemon=True).start()
+        self.origin = self._server.start().origin
         return self
 
     def __exit__(self, *_):
@@ -65,8 +65,7 @@ class Gateway:
 
     def stop(self):
         """Do not listen any more."""
-        self._server.shutdown()
-        self._server.server_close()
+        self._server.stop()
 
     def judge(self, asked):
         """What to answer in the server's place, or None."""
@@ -265,11 +264,6 @@ def _json(status, body):
     return Answer(status, {"Content-Type": "application/json"}, json.dumps(body).encode())
 
 
-class _Server(ThreadingHTTPServer):
-    daemon_threads = True
-    request_queue_size = 256  # sixty-four people begin at once; the system would turn the sixth away
-
-
 def _server_for(gateway):
     class Handler(BaseHTTPRequestHandler):
         protocol_version = "HTTP/1.1"
@@ -300,6 +294,4 @@ def _server_for(gateway):
 
     for method in METHODS:
         setattr(Handler, f"do_{method}", Handler.answer)
-    server = _Server((LOOPBACK, 0), Handler)
-    server.handle_error = lambda *_: None  # a client that hangs up is what some tests are about
-    return server
+    return LoopbackServer(Handler)
