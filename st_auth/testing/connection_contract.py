@@ -133,11 +133,15 @@ class ConnectionGround:
         """Let the server end a person's sessions, so that only a new one helps."""
         raise NotImplementedError
 
+    def renew(self, live: LiveSession) -> None:
+        """Let a login have new tokens now, and with them what the provider says of its person now."""
+        self.core.grants.tokens(live, refused=self.core.grants.tokens(live).access_token)
+
     def change_role(self, live: LiveSession) -> None:
         """Let the provider say another `role` of the person's from now on; a connection follows it where its section has `{role}`."""
         person = self.issuer.people[live.stored.card.subject]
         person["role"] = "BUILDER" if person.get("role") == "ANALYST" else "ANALYST"
-        self.core.grants.tokens(live, refused=self.core.grants.tokens(live).access_token)
+        self.renew(live)
 
     def refuse(self) -> None:
         """Let the server refuse every new login from now on."""

@@ -24,7 +24,8 @@ from st_auth.connections.opening import Opening
 from st_auth.errors import ConnectionFailed, CrossSessionError, LoginRequired, PermissionDenied, Unavailable
 from st_auth.secret import Secret
 from st_auth.testing import FakeIssuer
-from st_auth.testing.connection_contract import ConnectionContract, ConnectionGround
+from st_auth.testing.connection_contract import ConnectionContract
+from tests.connections.grounds import TokenGround, builder
 from tests.servers.mongodb_server import APP_PASSWORD, AUDIENCE, MongoDBServer
 from tests.servers.processes import LOOPBACK, free_port, wait_until
 
@@ -56,7 +57,7 @@ def server(_running):
     return server
 
 
-class MongoGround(ConnectionGround):
+class MongoGround(TokenGround):
     def __init__(self, issuer, server, section):
         self.server = server
         super().__init__(issuer, section)
@@ -73,23 +74,14 @@ class MongoGround(ConnectionGround):
     def end_at_server(self, person):
         self.server.expire(person)
 
-    def refuse(self):
-        self.issuer.audience = "urn:somebody-else"
-        for live in self.core.live.known():
-            self.core.grants.tokens(live, refused=self.core.grants.tokens(live).access_token)
-
 
 @pytest.fixture
 def build(issuer, server):
-    grounds = []
-
     def made(section=None, **more):
-        grounds.append(MongoGround(issuer, server, {**(section or server.section()), **more}))
-        return grounds[-1]
+        return MongoGround(issuer, server, {**(section or server.section()), **more})
 
-    yield made
-    for ground in grounds:
-        ground.close()
+    with builder(made) as build:
+        yield build
 
 
 @pytest.fixture
