@@ -23,8 +23,8 @@ from streamlit.testing.v1 import AppTest
 from st_auth import streamlit_facts as facts
 from st_auth.clock import SYSTEM, Clock
 from st_auth.config import ConnectionConfig, Host, parse
-from st_auth.connections.below import below
 from st_auth.connections.http import Bearer
+from st_auth.connections.http.below import below
 from st_auth.connections.opening import Opening
 from st_auth.errors import ConfigError, ConnectionFailed, LoginRequired, PermissionDenied
 from st_auth.secret import Secret

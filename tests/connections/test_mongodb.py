@@ -19,7 +19,7 @@ from st_auth import streamlit_facts as facts
 from st_auth.clock import SYSTEM, Clock
 from st_auth.config import ConnectionConfig
 from st_auth.connections.mongodb import Refused, Tokens
-from st_auth.connections.mongodb_handle import _guarded
+from st_auth.connections.mongodb.handle import _guarded
 from st_auth.connections.opening import Opening
 from st_auth.errors import ConnectionFailed, CrossSessionError, LoginRequired, PermissionDenied, Unavailable
 from st_auth.secret import Secret
@@ -537,7 +537,7 @@ def test_what_more_can_be_asked_of_is_guarded_whichever_way_it_came(docs):
         orders.list_indexes(),
     ]
     answers += [orders.watch(), orders.with_options(), orders["x"], iter(orders.find()), orders.find().__enter__(), orders.find().rewind()]
-    assert {type(one).__module__ for one in answers} == {"st_auth.connections.mongodb_handle"}
+    assert {type(one).__module__ for one in answers} == {"st_auth.connections.mongodb.handle"}
 
 
 def test_whatever_of_pymongos_an_answer_might_be_it_is_guarded_or_refused(docs):
