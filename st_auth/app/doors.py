@@ -15,9 +15,9 @@ from st_auth.connections.handle import Cursor, Frame, Handle
 from st_auth.errors import LoginRequired
 
 if TYPE_CHECKING:
-    from st_auth.connections.files_system import PersonalFiles
-    from st_auth.connections.http_handle import Asked, Response
-    from st_auth.connections.mongodb_handle import Collection
+    from st_auth.connections.files.system import PersonalFiles
+    from st_auth.connections.http.handle import Asked, Response
+    from st_auth.connections.mongodb.handle import Collection
 
 __all__ = ["DuckDBConnection", "FilesConnection", "HTTPConnection", "MongoDBConnection", "SQLConnection", "SnowflakeConnection"]
 

@@ -21,6 +21,7 @@ from st_auth.connections.handle import Handle, handle_of
 from st_auth.core import Core, build
 from st_auth.errors import ConnectionFailed, CrossSessionError, LoginRequired, PermissionDenied
 from st_auth.live import LiveSession
+from st_auth.oauth.tokens import TokenSet
 from st_auth.personal import SHARED
 from st_auth.testing.connection_crowd import Crowd
 from st_auth.testing.fake_issuer import FakeIssuer
@@ -133,11 +134,15 @@ class ConnectionGround:
         """Let the server end a person's sessions, so that only a new one helps."""
         raise NotImplementedError
 
+    def renew(self, live: LiveSession) -> TokenSet:
+        """Return new tokens for a login, which then has what the provider says of its person now."""
+        return self.core.grants.tokens(live, refused=self.core.grants.tokens(live).access_token)
+
     def change_role(self, live: LiveSession) -> None:
         """Let the provider say another `role` of the person's from now on; a connection follows it where its section has `{role}`."""
         person = self.issuer.people[live.stored.card.subject]
         person["role"] = "BUILDER" if person.get("role") == "ANALYST" else "ANALYST"
-        self.core.grants.tokens(live, refused=self.core.grants.tokens(live).access_token)
+        self.renew(live)
 
     def refuse(self) -> None:
         """Let the server refuse every new login from now on."""

@@ -532,7 +532,7 @@ def test_nobody_waits_for_a_provider_in_the_loop_of_the_drivers(build, lakes):
         lakes.issuer.answers.pop("/token")
         return lakes.issuer.handle(request)
 
-    expired = ground.core.grants.tokens(ana, refused=ground.core.grants.tokens(ana).access_token)
+    expired = ground.renew(ana)
     assert expired.id_token
     lakes.issuer.claims = None
     lakes.issuer.answers["/token"] = slow

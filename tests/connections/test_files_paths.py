@@ -10,8 +10,8 @@ from urllib.parse import unquote
 import pytest
 from hypothesis import given, settings, strategies as st
 
-from st_auth.connections.files_root import Root, plain_path, root_of
-from st_auth.connections.files_system import PersonalFiles
+from st_auth.connections.files.root import Root, plain_path, root_of
+from st_auth.connections.files.system import PersonalFiles
 from st_auth.errors import PermissionDenied
 
 ROOT = Root("s3", "lake", "ana/")

@@ -12,6 +12,7 @@ import time
 import traceback
 import types
 import unicodedata
+from functools import partial
 from urllib.parse import unquote
 
 import httpx2
@@ -22,14 +23,15 @@ from streamlit.testing.v1 import AppTest
 from st_auth import streamlit_facts as facts
 from st_auth.clock import SYSTEM, Clock
 from st_auth.config import ConnectionConfig, Host, parse
-from st_auth.connections.below import below
 from st_auth.connections.http import Bearer
+from st_auth.connections.http.below import below
 from st_auth.connections.opening import Opening
 from st_auth.errors import ConfigError, ConnectionFailed, LoginRequired, PermissionDenied
 from st_auth.secret import Secret
 from st_auth.testing import FakeIssuer
 from st_auth.testing.connection_contract import ConnectionContract, ConnectionGround
 from tests.connections.api_server import AUDIENCE, ApiServer, say
+from tests.connections.grounds import builder
 
 CONFIG = ConnectionConfig("it", "http", {}, "default")
 
@@ -70,15 +72,8 @@ def server(issuer):
 
 @pytest.fixture
 def build(issuer, server):
-    grounds = []
-
-    def made(**more):
-        grounds.append(HttpGround(issuer, server, **more))
-        return grounds[-1]
-
-    yield made
-    for ground in grounds:
-        ground.close()
+    with builder(partial(HttpGround, issuer, server)) as build:
+        yield build
 
 
 @pytest.fixture

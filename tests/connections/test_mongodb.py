@@ -19,12 +19,13 @@ from st_auth import streamlit_facts as facts
 from st_auth.clock import SYSTEM, Clock
 from st_auth.config import ConnectionConfig
 from st_auth.connections.mongodb import Refused, Tokens
-from st_auth.connections.mongodb_handle import _guarded
+from st_auth.connections.mongodb.handle import _guarded
 from st_auth.connections.opening import Opening
 from st_auth.errors import ConnectionFailed, CrossSessionError, LoginRequired, PermissionDenied, Unavailable
 from st_auth.secret import Secret
 from st_auth.testing import FakeIssuer
-from st_auth.testing.connection_contract import ConnectionContract, ConnectionGround
+from st_auth.testing.connection_contract import ConnectionContract
+from tests.connections.grounds import TokenGround, builder
 from tests.servers.mongodb_server import APP_PASSWORD, AUDIENCE, MongoDBServer
 from tests.servers.processes import LOOPBACK, free_port, wait_until
 
@@ -56,7 +57,7 @@ def server(_running):
     return server
 
 
-class MongoGround(ConnectionGround):
+class MongoGround(TokenGround):
     def __init__(self, issuer, server, section):
         self.server = server
         super().__init__(issuer, section)
@@ -73,23 +74,14 @@ class MongoGround(ConnectionGround):
     def end_at_server(self, person):
         self.server.expire(person)
 
-    def refuse(self):
-        self.issuer.audience = "urn:somebody-else"
-        for live in self.core.live.known():
-            self.core.grants.tokens(live, refused=self.core.grants.tokens(live).access_token)
-
 
 @pytest.fixture
 def build(issuer, server):
-    grounds = []
-
     def made(section=None, **more):
-        grounds.append(MongoGround(issuer, server, {**(section or server.section()), **more}))
-        return grounds[-1]
+        return MongoGround(issuer, server, {**(section or server.section()), **more})
 
-    yield made
-    for ground in grounds:
-        ground.close()
+    with builder(made) as build:
+        yield build
 
 
 @pytest.fixture
@@ -545,7 +537,7 @@ def test_what_more_can_be_asked_of_is_guarded_whichever_way_it_came(docs):
         orders.list_indexes(),
     ]
     answers += [orders.watch(), orders.with_options(), orders["x"], iter(orders.find()), orders.find().__enter__(), orders.find().rewind()]
-    assert {type(one).__module__ for one in answers} == {"st_auth.connections.mongodb_handle"}
+    assert {type(one).__module__ for one in answers} == {"st_auth.connections.mongodb.handle"}
 
 
 def test_whatever_of_pymongos_an_answer_might_be_it_is_guarded_or_refused(docs):

@@ -9,7 +9,7 @@ from bson.codec_options import CodecOptions, DatetimeConversion
 from bson.datetime_ms import DatetimeMS
 from hypothesis import given, settings, strategies as st
 
-from st_auth.connections.mongodb_frames import from_documents
+from st_auth.connections.mongodb.frames import from_documents
 
 AS_READ = CodecOptions(tz_aware=True, datetime_conversion=DatetimeConversion.DATETIME_AUTO, uuid_representation=4)
 ID = bson.ObjectId("6b033117e44a0c24618d194a")

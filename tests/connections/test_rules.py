@@ -345,7 +345,7 @@ def test_explain_shows_the_statement_as_it_would_run(ana):
 # -- several people at once ----------------------------------------------------------------------------------------------------
 
 
-def test_a12_many_people_at_once_get_their_own_rows_only(user_of):
+def test_many_people_at_once_get_their_own_rows_only(user_of):
     people = {f"p{number}": ["eu"] if number % 2 else ["us"] for number in range(8)}
     users = {name: user_of(name, "analysts", regions=regions) for name, regions in people.items()}
     wrong: list[str] = []

@@ -1,15 +1,17 @@
 """Snowflake keeps the contract: the real driver, over HTTP, at a gateway that verifies each person's token."""
 
 import json
+from functools import partial
 
 import pytest
 
 from st_auth.errors import ConnectionFailed, CrossSessionError, LoginRequired, PermissionDenied
-from st_auth.testing.connection_contract import ConnectionContract, ConnectionGround
+from st_auth.testing.connection_contract import ConnectionContract
 from tests.connections.cursors import CursorContract
+from tests.connections.grounds import TokenGround, builder
 
 
-class SnowGround(ConnectionGround):
+class SnowGround(TokenGround):
     def __init__(self, servers, **more):
         self.server = servers.snowflake
         super().__init__(servers.issuer, servers.snowflake.section(**more))
@@ -23,11 +25,6 @@ class SnowGround(ConnectionGround):
     def end_at_server(self, person):
         self.server.expire(person)
 
-    def refuse(self):
-        self.issuer.audience = "urn:somebody-else"
-        for live in self.core.live.known():
-            self.core.grants.tokens(live, refused=self.core.grants.tokens(live).access_token)
-
     def as_person(self, person, role=None):
         live = self.log_in(person)
         return live, self.handle(live, role)
@@ -35,15 +32,8 @@ class SnowGround(ConnectionGround):
 
 @pytest.fixture
 def build(servers):
-    grounds = []
-
-    def made(**more):
-        grounds.append(SnowGround(servers, **more))
-        return grounds[-1]
-
-    yield made
-    for ground in grounds:
-        ground.close()
+    with builder(partial(SnowGround, servers)) as build:
+        yield build
 
 
 @pytest.fixture
@@ -140,7 +130,7 @@ def test_a_role_follows_from_a_claim_and_when_the_claim_changes_the_old_session_
     assert role_of(ground, live, handle) == "ANALYST"
 
     servers.issuer.people["ana"]["role"] = "AUDITOR"
-    ground.core.grants.tokens(live, refused=ground.core.grants.tokens(live).access_token)
+    ground.renew(live)
 
     assert role_of(ground, live, handle) == "AUDITOR"
     ground.core.pool._closing.close()
@@ -157,7 +147,7 @@ def test_what_was_kept_for_one_role_is_not_given_in_another(build, servers):
 
     assert asked() == "ANALYST"
     servers.issuer.people["ana"]["role"] = "AUDITOR"
-    ground.core.grants.tokens(live, refused=ground.core.grants.tokens(live).access_token)
+    ground.renew(live)
     assert asked() == "AUDITOR"
 
 
@@ -168,7 +158,7 @@ def test_another_option_that_follows_from_a_claim_opens_another_session_and_clos
     with ground.runs.of(live.login_id):
         first = handle.raw
     servers.issuer.people["ana"]["region"] = "us"
-    ground.core.grants.tokens(live, refused=ground.core.grants.tokens(live).access_token)
+    ground.renew(live)
 
     with ground.runs.of(live.login_id):
         assert handle.raw is not first

@@ -4,6 +4,7 @@ import threading
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from decimal import Decimal
+from functools import partial
 from typing import ClassVar
 
 import pytest
@@ -16,6 +17,7 @@ from st_auth.errors import ConnectionFailed, LoginRequired, PermissionDenied
 from st_auth.testing import FakeIssuer
 from st_auth.testing.connection_contract import ConnectionContract, ConnectionGround
 from tests.connections.cursors import CursorContract
+from tests.connections.grounds import TokenGround, builder
 from tests.servers.postgres import APP_PASSWORD, REGIONS, PostgresServer
 from tests.servers.postgres_gateway import AUDIENCE, PostgresGateway
 from tests.servers.processes import wait_until
@@ -61,7 +63,7 @@ class SQLGround(ConnectionGround):
         return [next(iter(row.values())) for row in self.ask(live, sql, params, as_="arrow", **more).to_pylist()]
 
 
-class TokenGround(SQLGround):
+class PersonGround(SQLGround, TokenGround):
     """The person's token as the password of their own role."""
 
     def __init__(self, issuer, server, gateway, **more):
@@ -74,11 +76,6 @@ class TokenGround(SQLGround):
 
     def end_at_server(self, person):
         self.server.end_sessions(person)
-
-    def refuse(self):
-        self.issuer.audience = "urn:somebody-else"
-        for live in self.core.live.known():
-            self.core.grants.tokens(live, refused=self.core.grants.tokens(live).access_token)
 
 
 class AppGround(SQLGround):
@@ -105,28 +102,14 @@ class AppGround(SQLGround):
 
 @pytest.fixture
 def as_person(issuer, postgres, gateway):
-    grounds = []
-
-    def build(**more):
-        grounds.append(TokenGround(issuer, postgres, gateway, **more))
-        return grounds[-1]
-
-    yield build
-    for ground in grounds:
-        ground.close()
+    with builder(partial(PersonGround, issuer, postgres, gateway)) as build:
+        yield build
 
 
 @pytest.fixture
 def as_app(issuer, postgres):
-    grounds = []
-
-    def build(**more):
-        grounds.append(AppGround(issuer, postgres, **more))
-        return grounds[-1]
-
-    yield build
-    for ground in grounds:
-        ground.close()
+    with builder(partial(AppGround, issuer, postgres)) as build:
+        yield build
     postgres.ask("alter role app login")
 
 
@@ -358,7 +341,7 @@ def test_a_session_that_is_opened_later_gets_a_token_that_is_fresh_then(as_perso
     with ground.runs.of(ana.login_id):
         first = ground.handle(ana).cursor()
         first.execute("select 1")
-        ground.core.grants.tokens(ana, refused=ground.core.grants.tokens(ana).access_token)
+        ground.renew(ana)
         assert ground.column(ana, "select current_user::text") == ["ana"]
         assert first.execute("select 2").fetchone() == (2,)
         first.close()
@@ -468,7 +451,7 @@ def test_other_claims_open_another_connection_and_end_the_first(as_app, issuer):
     assert ground.column(ana, "select id from orders", ttl="10m") == ROWS["ana"]
 
     issuer.people["ana"]["region"] = "us"
-    ground.core.grants.tokens(ana, refused=ground.core.grants.tokens(ana).access_token)
+    ground.renew(ana)
 
     assert ground.column(ana, "select id from orders", ttl="10m") == ROWS["bob"]
     wait_until(lambda: len(ground.server.sessions()) == 1, "the first is closed")

@@ -7,8 +7,8 @@ from typing import Any, NoReturn, TypeVar
 
 from fsspec import AbstractFileSystem
 
-from st_auth.connections.files_file import PersonalFile, PersonalText, modes_of
-from st_auth.connections.files_root import plain_path
+from st_auth.connections.files.file import PersonalFile, PersonalText, modes_of
+from st_auth.connections.files.root import plain_path
 from st_auth.personal import Personal
 
 __all__ = ["PersonalFiles"]

@@ -14,9 +14,9 @@ from typing import Any, Final
 
 from st_auth.connections.frames import from_rows
 from st_auth.connections.opening import Opening, Stale, attempt, failure, reason
-from st_auth.connections.sql_cursor import SQLCursor
-from st_auth.connections.sql_drivers import hang_up, is_of_statement, stop
-from st_auth.connections.sql_postgres import asked_for_password, clean, defaults_for, identity_of
+from st_auth.connections.sql.cursor import SQLCursor
+from st_auth.connections.sql.drivers import hang_up, is_of_statement, stop
+from st_auth.connections.sql.postgres import asked_for_password, clean, defaults_for, identity_of
 from st_auth.errors import ConnectionFailed, StAuthError, Unavailable
 from st_auth.secret import OwnLogin, Secret
 

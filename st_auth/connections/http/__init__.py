@@ -12,8 +12,8 @@ from urllib.request import getproxies, proxy_bypass
 import httpx2
 
 from st_auth.clock import SYSTEM, Clock
-from st_auth.connections.below import is_below
-from st_auth.connections.http_handle import HTTPHandle, base_of, is_header_value
+from st_auth.connections.http.below import is_below
+from st_auth.connections.http.handle import HTTPHandle, base_of, is_header_value
 from st_auth.connections.opening import Opening, attempt, failure, reason
 from st_auth.errors import ConnectionFailed, LoginRequired, PermissionDenied
 from st_auth.secret import Secret

@@ -12,8 +12,8 @@ import aiohttp
 from gcsfs.core import GCSFileSystem
 from gcsfs.retry import validate_response
 
-from st_auth.connections.files_bearer import Bearer
-from st_auth.connections.files_store import Changed, Entry, Refused, Upload
+from st_auth.connections.files.bearer import Bearer
+from st_auth.connections.files.store import Changed, Entry, Refused, Upload
 from st_auth.connections.opening import Opening
 from st_auth.personal import Personal
 

@@ -7,8 +7,8 @@ from typing import Any, Final, TypeAlias, TypedDict, Unpack
 import httpx2
 
 from st_auth.config import ConnectionConfig
-from st_auth.connections.below import below
 from st_auth.connections.handle import Handle
+from st_auth.connections.http.below import below
 from st_auth.connections.place import Place
 from st_auth.connections.pool import Pool
 from st_auth.live import LiveSession

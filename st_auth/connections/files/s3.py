@@ -10,8 +10,8 @@ import aiohttp
 from botocore.exceptions import BotoCoreError
 from s3fs import S3FileSystem
 
-from st_auth.connections.files_keys import Keys, code_of, settings_of
-from st_auth.connections.files_store import Changed, Entry, Refused, Upload
+from st_auth.connections.files.keys import Keys, code_of, settings_of
+from st_auth.connections.files.store import Changed, Entry, Refused, Upload
 from st_auth.connections.opening import Opening
 from st_auth.personal import Personal
 

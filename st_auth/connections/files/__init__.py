@@ -9,9 +9,9 @@ from collections.abc import Callable, Coroutine
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
-from st_auth.connections.files_handle import FilesHandle
-from st_auth.connections.files_root import Root, root_of
-from st_auth.connections.files_store import PART, Changed, Entry, Refused, Store, Upload
+from st_auth.connections.files.handle import FilesHandle
+from st_auth.connections.files.root import Root, root_of
+from st_auth.connections.files.store import PART, Changed, Entry, Refused, Store, Upload
 from st_auth.connections.opening import Opening, failure, reason
 
 if TYPE_CHECKING:
@@ -24,7 +24,7 @@ HANDLE = FilesHandle
 T = TypeVar("T")
 Info = dict[str, Any]
 
-_STORES: Final = {"s3": "st_auth.connections.files_s3", "gs": "st_auth.connections.files_gcs"}
+_STORES: Final = {"s3": "st_auth.connections.files.s3", "gs": "st_auth.connections.files.gcs"}
 _CLOSING: Final = 10.0
 _LOGGER = logging.getLogger("st_auth")
 

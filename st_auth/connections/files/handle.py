@@ -10,7 +10,7 @@ from st_auth.connections.pool import Pool
 from st_auth.live import LiveSession
 
 if TYPE_CHECKING:
-    from st_auth.connections.files_system import PersonalFiles
+    from st_auth.connections.files.system import PersonalFiles
 
 __all__ = ["FilesHandle"]
 
@@ -83,6 +83,6 @@ class FilesHandle(Handle):
         return self._system(self._do, self._place.bind(self._do))
 
     def _system(self, do: Callable[..., Any], bound: Callable[..., Any]) -> "PersonalFiles":
-        from st_auth.connections.files_system import PersonalFiles
+        from st_auth.connections.files.system import PersonalFiles
 
         return PersonalFiles(self.name, do, bound)

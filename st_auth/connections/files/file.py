@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from fsspec.spec import AbstractBufferedFile
 
-from st_auth.connections.files_store import PART
+from st_auth.connections.files.store import PART
 from st_auth.personal import Personal
 
 __all__ = ["PersonalFile", "PersonalText", "modes_of"]

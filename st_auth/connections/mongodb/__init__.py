@@ -7,8 +7,8 @@ from contextlib import suppress
 from typing import Any, Final
 
 from st_auth.clock import SYSTEM, Clock
-from st_auth.connections.mongodb_frames import from_documents
-from st_auth.connections.mongodb_handle import Lost, MongoDBHandle
+from st_auth.connections.mongodb.frames import from_documents
+from st_auth.connections.mongodb.handle import Lost, MongoDBHandle
 from st_auth.connections.opening import Opening, Stale, attempt, failure, reason
 from st_auth.errors import ConnectionFailed, PermissionDenied, StAuthError
 from st_auth.mongo_url import is_plain

@@ -6,7 +6,7 @@ from typing import Any, Final
 
 from st_auth.connections.frames import from_arrow
 from st_auth.connections.opening import Opening, Stale, attempt, failure, reason
-from st_auth.connections.snowflake_handle import SnowflakeHandle, snowpark_session
+from st_auth.connections.snowflake.handle import SnowflakeHandle, snowpark_session
 from st_auth.errors import ConnectionFailed
 
 __all__ = ["HANDLE", "connect"]
