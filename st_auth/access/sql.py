@@ -100,6 +100,7 @@ class SQLRules:
             rewriting = self._rewriting(self._names, self._dialect, granted, columns, bound)
             text = rewriting.run(tree).sql(dialect=self._dialect, comments=False, copy=False, unsupported_level=ErrorLevel.RAISE)
             self._prove(text, rewriting)
+            text = rewriting.written(text)
         except UnsupportedError:
             raise unsafe(f"what {self._dialect} does not know", "What is written again must say the same.") from None
         except SqlglotError as error:

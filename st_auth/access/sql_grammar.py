@@ -4,7 +4,7 @@ A list of what may stand in it, not of what may not: a construct that we do not 
 """
 
 import re
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any, Final
 
 from sqlglot import exp
@@ -67,16 +67,12 @@ _OURS: Final = "st_auth_"
 _SEQUENCE: Final = frozenset({"nextval", "currval"})
 
 
-def require_readable(
-    statement: exp.Expr, dialect: str, functions: frozenset[str], is_own: Callable[[exp.Expr], bool] | None = None
-) -> None:
-    """Raise PermissionDenied (`statement_refused`) unless each node is known; `functions` are harmless by the rule file.
-    What is below a node that `is_own` is the rule file's own, which may say what it likes.
-    """
+def require_readable(statement: exp.Expr, dialect: str, functions: frozenset[str]) -> None:
+    """Raise PermissionDenied (`statement_refused`) unless each node is known; `functions` are harmless by the rule file."""
     if not isinstance(statement, exp.Query | exp.Pivot):
         raise unsafe(_SAID.get("Command", ""), "Only statements that read can obey rules.")
     known, sources = BY_NAME[dialect] | functions, TABLES_BY_NAME.get(dialect, frozenset()) | functions
-    for node in statement.walk(prune=is_own):
+    for node in statement.walk():
         _require_known(node, known)
         if isinstance(node, exp.Func) and isinstance(node.parent, _SOURCES) and node.arg_key == "this":
             _require_source(node, sources)

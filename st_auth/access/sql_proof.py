@@ -13,7 +13,7 @@ __all__ = ["require_proven"]
 
 
 def require_proven(text: str, dialect: str, functions: frozenset[str], may_stay: Callable[[exp.Table], bool]) -> None:
-    """Raise PermissionDenied (`statement_refused`) unless each table in the text has the alias that only we can give.
+    """Raise PermissionDenied (`statement_refused`) unless each table in the text has a name that only we can give.
 
     `may_stay` says which others may be read as they are. A text that cannot be read raises SqlglotError.
     """
@@ -24,7 +24,7 @@ def require_proven(text: str, dialect: str, functions: frozenset[str], may_stay:
         raise _unproven()
     for pivot in trees[0].find_all(exp.Pivot):
         pivot.set("columns", None)  # what the parser takes for the names of its columns; it is not written
-    require_readable(trees[0], dialect, functions, _is_rule)
+    require_readable(trees[0], dialect, functions)
     if not all(_is_ours(table) or may_stay(table) for table in _named(trees[0])):
         raise _unproven()
 
@@ -33,15 +33,9 @@ def _named(tree: exp.Expr) -> Iterable[exp.Table]:
     return (table for table in tree.find_all(exp.Table) if isinstance(table.this, exp.Identifier))
 
 
-def _is_rule(node: exp.Expr) -> bool:
-    """Whether this is the SELECT of a rule: from one table, under an alias that nobody else can give."""
-    source = node.args.get("from_")
-    return isinstance(node, exp.Select) and source is not None and isinstance(source.this, exp.Table) and is_ours(source.this.alias)
-
-
 def _is_ours(table: exp.Table) -> bool:
-    """A table within a rule's SELECT, or a CTE, whose names only we can give."""
-    return is_ours(table.alias) or (len(table.parts) == 1 and is_ours(table.name))
+    """What stands for the SELECT of a rule, or a CTE: names that only we can give."""
+    return len(table.parts) == 1 and is_ours(table.name)
 
 
 def _unproven() -> PermissionDenied:

@@ -3,28 +3,29 @@
 Names of CTEs are replaced, so that what we took for a table cannot be a CTE to the database, nor the other way round.
 """
 
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Final
+import re
+from collections.abc import Callable, Mapping
+from typing import Final
 
 from sqlglot import exp
 
 from st_auth.access.permissions import Granted
-from st_auth.access.rules import HIDE, NULL, TableRule, require_table
-from st_auth.access.sql_expressions import BadRule, expression, placed
+from st_auth.access.rules import TableRule, require_table
+from st_auth.access.sql_derived import Bound, derived, fasten
 from st_auth.access.sql_grammar import unsafe
-from st_auth.access.sql_names import TableNames, fold_column, parts_of
-from st_auth.access.sql_params import marker, ours
-from st_auth.errors import ConfigError, PermissionDenied, Problem
+from st_auth.access.sql_names import TableNames, parts_of
+from st_auth.access.sql_params import ours
+from st_auth.errors import PermissionDenied
 
 __all__ = ["Bound", "Columns", "Rewriting"]
 
 Columns = Callable[[str], tuple[str, ...]]  # a table's name as SQL → the names of its columns, in their order
-Bound = tuple[str, Any]  # ("param", its key), or ("one", name) and ("all", name) for a value of the person's
 Names = Mapping[str, str]
 
-_SOURCE: Final = ours("st_auth_t")
 _CTE: Final = "st_auth_cte_"
 _MOVED: Final = ("joins", "pivots", "laterals", "sample")
+_TABLE: Final = "st_auth_table_"
+_TABLES: Final = re.compile(ours(rf"{_TABLE}(\d+)_"))
 _RULES: Final = ".streamlit/rules.toml"
 
 
@@ -41,6 +42,7 @@ class Rewriting:
         self._ctes = 0
         self._unqualified: set[tuple[str, ...]] = set()
         self._staying: set[tuple[str, ...]] = set()
+        self._texts: list[str] = []
         self.tables: list[str] = []
         self.rules: list[str] = []
         self.hidden: list[str] = []
@@ -53,7 +55,7 @@ class Rewriting:
             self._shorten(column)
         for pivot in list(tree.find_all(exp.Pivot)):
             self._require_values(pivot)
-            _fasten(column for column in pivot.find_all(exp.Column) if column.find_ancestor(exp.Query, exp.Pivot) is not pivot)
+            fasten(column for column in pivot.find_all(exp.Column) if column.find_ancestor(exp.Query, exp.Pivot) is not pivot)
         return tree
 
     def _resolve(self, node: exp.Expr, ctes: Names) -> None:
@@ -91,7 +93,7 @@ class Rewriting:
         rule = self._rule(table)
         hidden = rule.columns_for(self._granted)
         if rule.rows or hidden:
-            table.replace(self._derived(table, rule, hidden))
+            self._derived(table, rule, hidden)
 
     def _rule(self, table: exp.Table) -> TableRule:
         parts = parts_of(table, self._dialect)
@@ -106,65 +108,37 @@ class Rewriting:
         self.rules.append(rule.name)
         return rule
 
-    def _derived(self, table: exp.Table, rule: TableRule, hidden: Mapping[str, str]) -> exp.Expr:
-        """`(SELECT its columns FROM it WHERE its rows) AS its alias`, with what stood behind it."""
+    def _derived(self, table: exp.Table, rule: TableRule, hidden: Mapping[str, str]) -> None:
+        """Put a name of ours in the table's place, for which the SELECT is written in the end; its alias and what stands behind it stay."""
         _name_alias(table)
         if len(table.parts) > 1:
             self._unqualified.add(parts_of(table, self._dialect))
-        moved = {key: table.args.get(key) for key in ("alias", *_MOVED) if table.args.get(key)}
-        inner = exp.Table(**{key: table.args.get(key) for key in ("this", "db", "catalog")})
-        seen = self._seen(inner.sql(dialect=self._dialect), rule, hidden) if hidden else [exp.Star()]
-        inner.set("alias", exp.TableAlias(this=exp.to_identifier(_SOURCE)))
-        select = exp.Select(expressions=seen, from_=exp.From(this=inner))
-        if rule.rows:
-            select.set("where", exp.Where(this=self._placed(rule.rows, rule)))
-        _fasten(column for column in select.find_all(exp.Column) if column.find_ancestor(exp.Query) is not select)
-        return exp.Subquery(this=select, **moved)
+        made = derived(table, rule, hidden, self._columns, self._number, self._dialect)
+        self.hidden += made.hidden
+        self._texts.append(made.sql)
+        table.set("this", exp.to_identifier(ours(f"{_TABLE}{len(self._texts) - 1}_")))
+        table.set("db", None)
+        table.set("catalog", None)
+        if table.args.get("sample"):  # a sample of the rows that are left: some dialects write it elsewhere for a SELECT than for a table
+            moved = {key: table.args.pop(key) for key in ("alias", *_MOVED) if table.args.get(key)}
+            table.replace(exp.Subquery(this=exp.select("*").from_(table.copy()), **moved))
 
-    def _seen(self, name: str, rule: TableRule, hidden: Mapping[str, str]) -> list[exp.Expr]:
-        """The table's columns as somebody may see them, in its own order."""
-        columns = self._columns(name)
-        instead = {fold_column(column): what for column, what in hidden.items()}
-        if unknown := instead.keys() - {fold_column(column) for column in columns}:
-            mend = f"name one of: {', '.join(columns)}"
-            problem = f"tables.{rule.name}.columns.{min(unknown)}"
-            raise ConfigError([Problem(_RULES, problem, "is no column of the table, so nothing of it is shown", mend)])
-        self.hidden += [f"{rule.name}.{column}" for column, what in hidden.items() if what == HIDE]
-        seen = [self._column(column, instead.get(fold_column(column)), rule) for column in columns]
-        if not any(seen):
-            message = f"Every column of {rule.name} is hidden from your login."
-            raise PermissionDenied(message, code="permission_missing", hint="Ask whoever looks after this app.", table=rule.name)
-        return [column for column in seen if column is not None]
-
-    def _column(self, name: str, instead: str | None, rule: TableRule) -> exp.Expr | None:
-        own = exp.column(exp.to_identifier(name, quoted=True), table=_SOURCE)
-        if instead is None:
-            return own
-        if instead == HIDE:
-            return None
-        # A NULL of the column's own type, so that sums and comparisons stay as they were.
-        value = exp.case().when(exp.condition("1 = 0"), own) if instead == NULL else self._placed(instead, rule)
-        return exp.alias_(value, exp.to_identifier(name, quoted=True))
-
-    def _placed(self, text: str, rule: TableRule) -> exp.Expr:
-        name = rule.name.rpartition(".")[2].strip('"')
-        try:
-            tree = expression(text, self._dialect)
-        except BadRule as error:
-            raise ConfigError([Problem(_RULES, f"tables.{rule.name}", f"has “{text}”, which {error}", "mend the line")]) from None
-        self._staying.update(parts_of(table, self._dialect) for table in tree.find_all(exp.Table))
-        return exp.Paren(this=placed(tree, _SOURCE, name, self._bind))
+    def written(self, text: str) -> str:
+        """Return what was generated with each SELECT in its place. Raises PermissionDenied unless each of them is there."""
+        parts = _TABLES.split(text)
+        if {*map(int, parts[1::2])} != {*range(len(self._texts))}:
+            raise unsafe("something that reads in another way once it is written again", "Write it in another way.")
+        return "".join(f"({self._texts[int(part)]})" if place % 2 else part for place, part in enumerate(parts))
 
     def may_stay(self, table: exp.Table) -> bool:
-        """Whether a table may be read as it is: it lost nothing to its rule, or a rule's own query reads it."""
+        """Whether a table may be read as it is, as it lost nothing to its rule."""
         return parts_of(table, self._dialect) in self._staying
 
-    def _bind(self, name: str, is_list: bool) -> str:
-        bound = ("all" if is_list else "one", name)
+    def _number(self, bound: Bound) -> int:
         if bound not in self._numbers:
             self._numbers[bound] = len(self._bound)
             self._bound.append(bound)
-        return marker(self._numbers[bound])
+        return self._numbers[bound]
 
     def _require_values(self, pivot: exp.Pivot) -> None:
         """DuckDB looks for the values of `PIVOT … ON column` in a statement of its own, and that takes no parameters."""
@@ -186,13 +160,6 @@ def _name_alias(table: exp.Table) -> None:
     """Keep the name by which the statement calls a table; what a pivot gives has a name of its own."""
     if not table.args.get("alias") and not table.args.get("pivots"):
         table.set("alias", exp.TableAlias(this=table.this.copy()))
-
-
-def _fasten(columns: Iterable[exp.Expr]) -> None:
-    """Write the qualifiers of columns so that they stay: some generators take them away, below a PIVOT or beside an UNNEST."""
-    for column in [column for column in columns if column.args.get("table")]:
-        parts = [part for key in ("catalog", "db", "table", "this") if (part := column.args.get(key))]
-        column.replace(exp.Dot.build([part.copy() for part in parts]))
 
 
 def _no_rule(name: str) -> PermissionDenied:

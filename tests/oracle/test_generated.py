@@ -8,6 +8,7 @@ from sqlglot import exp
 
 from st_auth.access.rules import TableRule
 from st_auth.access.sql import SQLRules
+from st_auth.access.sql_names import parts_of
 from st_auth.access.sql_rewrite import Rewriting
 from tests.oracle.engines import DuckDB, Engine, Postgres, filter_of
 from tests.oracle.generator import CONSTRUCTS, PORTABLE, Generator, Statement
@@ -89,8 +90,11 @@ class _Careless(Rewriting):
         finally:
             self._inside -= 1
 
-    def _derived(self, table: exp.Table, rule: TableRule, hidden: Mapping[str, str]) -> exp.Expr:
-        return table.copy() if self._inside else super()._derived(table, rule, hidden)
+    def _derived(self, table: exp.Table, rule: TableRule, hidden: Mapping[str, str]) -> None:
+        if self._inside:
+            self._staying.add(parts_of(table, self._dialect))
+        else:
+            super()._derived(table, rule, hidden)
 
 
 class _CarelessRules(SQLRules):
