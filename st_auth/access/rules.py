@@ -76,6 +76,18 @@ def require_table(rule: TableRule, granted: Granted) -> None:
         raise PermissionDenied(message, code="permission_missing", hint=hint, permission=rule.needs, table=rule.name)
 
 
+def said(viewer: Viewer, what: str, name: str) -> tuple[Any, bool]:
+    """Return a person's value: with `all` the list of them, else the one that there is. Raises PermissionDenied (`claim_missing`)."""
+    values = viewer.value(name)
+    if what == "all":
+        return values, True
+    if len(values) > 1:
+        message = f"A rule asks for one “{name}”, and your login has several."
+        hint = f"Whoever looks after this app can write “in (:{name})” in the rule."
+        raise PermissionDenied(message, code="claim_missing", hint=hint, claim=name)
+    return values[0], False
+
+
 def scalars(found: Any) -> tuple[Scalar, ...]:
     """The plain values in a claim: one, or those of a list. Anything else in it is no value, and none are had from it then."""
     items = found if isinstance(found, list | tuple) else [found]

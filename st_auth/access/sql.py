@@ -11,7 +11,7 @@ from sqlglot import exp
 from sqlglot.errors import SqlglotError
 
 from st_auth.access.permissions import Granted
-from st_auth.access.rules import Rules, Viewer
+from st_auth.access.rules import Rules, Viewer, said
 from st_auth.access.sql_grammar import require_readable, unsafe
 from st_auth.access.sql_names import TableNames
 from st_auth.access.sql_params import Piece, Style, mark, marked, pieces_of, written
@@ -70,7 +70,7 @@ class SQLRules:
 
         def value(number: int) -> tuple[Any, bool]:
             what, name = compiled.bound[number]
-            return (params[name], False) if what == "param" else _said(viewer, what, name)
+            return (params[name], False) if what == "param" else said(viewer, what, name)
 
         text, given = written(compiled.pieces, value, self._style)
         return Filtered(text, given, compiled.tables, compiled.rules, compiled.hidden)
@@ -112,15 +112,3 @@ class SQLRules:
         if len(statements) != 1:
             raise unsafe("none or several statements" if statements else "no statement", "Run one statement at a time.")
         return statements[0]
-
-
-def _said(viewer: Viewer, what: str, name: str) -> tuple[Any, bool]:
-    """A value of the person's: all of them, or the one that there is."""
-    values = viewer.value(name)
-    if what == "all":
-        return values, True
-    if len(values) > 1:
-        message = f"A rule asks for one “{name}”, and your login has several."
-        hint = f"Whoever looks after this app can write “in (:{name})” in the rule."
-        raise PermissionDenied(message, code="claim_missing", hint=hint, claim=name)
-    return values[0], False

@@ -1,0 +1,201 @@
+"""Frames in memory, pandas' and pyarrow's: the columns that a rule names are worked on as Arrow's, and the frame is cut by what comes out.
+
+So pandas' own ways with nulls (NaN, None, NaT, NA; comparisons that are false instead of null) do not come into a rule: all are nulls.
+"""
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+import narwhals as nw
+import numpy as np
+import pyarrow as pa
+import pyarrow.compute as pc  # type: ignore[import-untyped]  # has no types of its own
+
+from st_auth.access.frame_kinds import literal
+from st_auth.access.frame_values import NULL, Engine, Operand, Side, Value, column
+
+__all__ = ["ArrowFrame", "PandasFrame"]
+
+_ROWS: Final = "\0rows"
+
+
+class _Columns:
+    """The columns that a rule has named so far, as plain Arrow arrays."""
+
+    def __init__(self, given: Callable[[str], Any]) -> None:
+        self._given = given
+        self._arrays: dict[str, Any] = {}
+        self.types: dict[str, Any] = {}
+
+    def column(self, name: str) -> Operand:
+        """Return a column as rules see it."""
+        if name not in self._arrays:
+            self._arrays[name] = _plain(self._given(name))
+            self.types[name] = self._arrays[name].type
+        array = self._arrays[name]
+        if pa.types.is_null(array.type):
+            return NULL
+        return column(name, nw.from_native(pa.table({name: array})).schema[name], "arrow")
+
+    def rows(self, side: nw.Expr) -> Any:
+        """Return where a condition is true."""
+        return nw.from_native(pa.table(self._arrays)).select(side.alias(_ROWS)).to_native()[_ROWS]
+
+    def values(self, instead: Mapping[str, Operand], mask: Any, count: int) -> dict[str, Any]:
+        """Return what expressions give in the rows that are left, `count` of them."""
+        if not instead:
+            return {}
+        kept = {name: array.filter(mask) if mask is not None else array[:count] for name, array in self._arrays.items()}
+        kept[_ROWS] = pa.nulls(count)  # so that there are rows where no column is named
+        found = nw.from_native(pa.table(kept)).with_columns(*(_single(value).alias(name) for name, value in instead.items())).to_native()
+        return {name: found[name] for name in instead}
+
+
+def _single(value: Operand) -> nw.Expr:
+    return literal(value).cast(nw.Float32) if isinstance(value, Value) and value.single else literal(value)
+
+
+def _plain(array: Any) -> Any:
+    """Without a dictionary, and moments in UTC."""
+    if pa.types.is_dictionary(array.type):
+        array = pc.cast(array, array.type.value_type)
+    if pa.types.is_timestamp(array.type) and array.type.tz not in (None, "UTC"):
+        array = array.cast(pa.timestamp(array.type.unit, "UTC"))
+    return array.cast(pa.string()) if array.type == pa.string_view() else array
+
+
+class ArrowFrame:
+    """A table of pyarrow."""
+
+    def __init__(self, table: Any) -> None:
+        self.engine: Engine = "arrow"
+        self.names = tuple(table.column_names)
+        self.beside: tuple[str, ...] = ()
+        self._table = table
+        self._columns = _Columns(table.column)
+        self.column = self._columns.column
+
+    def shown(self, rows: Side, instead: Mapping[str, Operand], nulls: frozenset[str], out: frozenset[str]) -> Any:
+        """Return a table, without the entries of dictionaries that no row has."""
+        mask = None if isinstance(rows, bool) else self._columns.rows(rows)
+        table = self._table.slice(0, 0) if rows is False else self._table if mask is None else self._table.filter(mask)
+        values = self._columns.values(instead, mask, table.num_rows)
+        for place, name in enumerate(table.column_names):
+            field, array = table.schema.field(place), table.column(place)
+            if name in values:
+                array = _as(values[name], field.type)
+            elif name in nulls:
+                array = _nothing(field.type, table.num_rows)
+            elif rows is not True and pa.types.is_dictionary(field.type):
+                array = _without_unused(array)
+            else:
+                continue
+            table = table.set_column(place, pa.field(name, array.type, metadata=field.metadata), array)
+        return table.drop_columns(sorted(out)) if out else table
+
+
+def _as(array: Any, own: Any) -> Any:
+    """What an expression gives, in the column's own type where that is another form of the same."""
+    texts = (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view)
+    same = any(is_text(array.type) for is_text in texts) and any(is_text(own) for is_text in texts)
+    moments = pa.types.is_timestamp(array.type) and pa.types.is_timestamp(own) and (array.type.tz is None) == (own.tz is None)
+    return array.cast(pa.timestamp(array.type.unit, own.tz)) if moments else array.cast(own) if same else array
+
+
+def _nothing(own: Any, count: int) -> Any:
+    if pa.types.is_dictionary(own):
+        indices = pa.nulls(count, own.index_type)
+        return pa.DictionaryArray.from_arrays(indices, pa.array([], own.value_type), ordered=own.ordered)
+    return pa.nulls(count, own)
+
+
+def _without_unused(array: Any) -> Any:
+    """A dictionary tells of values that are in hidden rows alone."""
+    own = array.type
+    array = array.unify_dictionaries().combine_chunks()
+    chunk = array.chunk(0) if isinstance(array, pa.ChunkedArray) else array
+    used = pc.drop_null(pc.unique(chunk.indices)).sort()
+    indices = pc.index_in(chunk.indices, value_set=used).cast(own.index_type)
+    return pa.DictionaryArray.from_arrays(indices, chunk.dictionary.take(used), ordered=own.ordered)
+
+
+class PandasFrame:
+    """A DataFrame of pandas."""
+
+    def __init__(self, frame: Any) -> None:
+        self.engine: Engine = "arrow"
+        self.names = tuple(name for name in frame.columns if isinstance(name, str))
+        self.beside: tuple[str, ...] = tuple(name for name in frame.index.names if isinstance(name, str))
+        self._frame = frame
+        self._columns = _Columns(lambda name: _array(frame[name]))
+        self.column = self._columns.column
+
+    def shown(self, rows: Side, instead: Mapping[str, Operand], nulls: frozenset[str], out: frozenset[str]) -> Any:
+        """Return a frame with the index of its rows, without categories and levels that no row has."""
+        mask = None if isinstance(rows, bool) else self._columns.rows(rows).fill_null(fill_value=False)
+        frame = self._frame
+        frame = frame.iloc[:0] if rows is False else frame.copy(deep=False) if mask is None else frame.loc[mask.to_numpy()]
+        values = self._columns.values(instead, mask, len(frame))
+        for place, name in enumerate(frame.columns):
+            series = frame.iloc[:, place]
+            if name in values:
+                frame.isetitem(place, _series(values[name], self._columns.types.get(name), series))
+            elif name in nulls:
+                frame.isetitem(place, _null_series(series))
+            elif rows is not True and series.dtype == "category":
+                frame.isetitem(place, series.cat.remove_unused_categories())
+        if rows is not True:
+            frame.index = _index(frame.index)
+        return frame.iloc[:, [place for place, name in enumerate(frame.columns) if name not in out]] if out else frame
+
+
+def _array(series: Any) -> Any:
+    """A column as Arrow's; of one that has no type that Arrow knows, only where there is something."""
+    try:
+        array = pa.chunked_array([pa.array(series, from_pandas=True)]) if len(series) else pa.chunked_array([pa.array(series)])
+    except (pa.ArrowException, TypeError, ValueError, OverflowError):
+        return pa.chunked_array([pa.array([b""] * len(series), mask=series.isna().to_numpy(), type=pa.binary())])
+    if pa.types.is_floating(array.type):
+        array = pc.if_else(pc.is_nan(array), pa.scalar(None, array.type), array)
+    return array
+
+
+def _series(array: Any, given: Any, own: Any) -> Any:
+    """What an expression gives, in the column's own type where that can hold it."""
+    import pandas as pd
+
+    if isinstance(own.dtype, pd.ArrowDtype):
+        return pd.Series(pd.arrays.ArrowExtensionArray(array), index=own.index)
+    series = array.to_pandas(types_mapper=_can_be_null if array.null_count else None)
+    series.index = own.index
+    keeps = given == array.type and own.dtype != "category" and not (array.null_count and own.dtype.kind in "iub")
+    return series.astype(own.dtype) if keeps else series
+
+
+def _can_be_null(arrow: Any) -> Any:
+    import pandas as pd
+
+    known = {pa.int64(): pd.Int64Dtype(), pa.int32(): pd.Int32Dtype(), pa.bool_(): pd.BooleanDtype()}
+    return known.get(arrow)
+
+
+def _null_series(series: Any) -> Any:
+    """Nulls of the column's own type; where that has none, as with numpy's whole numbers, of the type of its name that has."""
+    import pandas as pd
+
+    dtype = series.dtype
+    if dtype == "category":
+        dtype = pd.CategoricalDtype([], ordered=dtype.ordered)
+    elif isinstance(dtype, np.dtype) and dtype.kind in "iub":
+        dtype = series.iloc[:0].convert_dtypes().dtype
+    empty = series.iloc[:0].reset_index(drop=True).astype(dtype).reindex(range(len(series)))
+    empty.index = series.index
+    return empty
+
+
+def _index(index: Any) -> Any:
+    import pandas as pd
+
+    if isinstance(index, pd.MultiIndex):
+        return index.remove_unused_levels()
+    return index.remove_unused_categories() if isinstance(index, pd.CategoricalIndex) else index
