@@ -4,6 +4,7 @@ So pandas' own ways with nulls (NaN, None, NaT, NA; comparisons that are false i
 """
 
 from collections.abc import Callable, Mapping
+from dataclasses import replace
 from typing import Any, Final
 
 import narwhals as nw
@@ -16,39 +17,42 @@ from st_auth.access.frame_values import NULL, Engine, Operand, Side, Value, colu
 
 __all__ = ["ArrowFrame", "PandasFrame"]
 
-_ROWS: Final = "\0rows"
+_ROWS: Final = "rows"
 
 
 class _Columns:
-    """The columns that a rule has named so far, as plain Arrow arrays."""
+    """The columns that a rule has named so far as plain Arrow arrays, `count` rows of them, and what was worked out from them."""
 
-    def __init__(self, given: Callable[[str], Any]) -> None:
+    def __init__(self, given: Callable[[str], Any], count: int) -> None:
         self._given = given
-        self._arrays: dict[str, Any] = {}
+        self._known: dict[str, Operand] = {}
+        self._frame: Any = nw.from_native(pa.table({_ROWS: pa.nulls(count)}))  # so that there are rows where no column is named
         self.types: dict[str, Any] = {}
 
     def column(self, name: str) -> Operand:
         """Return a column as rules see it."""
-        if name not in self._arrays:
-            self._arrays[name] = _plain(self._given(name))
-            self.types[name] = self._arrays[name].type
-        array = self._arrays[name]
-        if pa.types.is_null(array.type):
-            return NULL
-        return column(name, nw.from_native(pa.table({name: array})).schema[name], "arrow")
+        if name not in self._known:
+            array = _plain(self._given(name))
+            self.types[name] = array.type
+            self._frame = nw.from_native(self._frame.to_native().append_column(f"own {name}", array))
+            own = self._frame.schema[f"own {name}"]
+            self._known[name] = NULL if pa.types.is_null(array.type) else column(f"own {name}", own, "arrow")
+        return self._known[name]
+
+    def bind(self, value: Value) -> Value:
+        """A column beside the others."""
+        name = f"bound {len(self._frame.columns)}"
+        self._frame = self._frame.with_columns(value.expr.alias(name))
+        return replace(value, expr=nw.col(name))
 
     def rows(self, side: nw.Expr) -> Any:
         """Return where a condition is true."""
-        return nw.from_native(pa.table(self._arrays)).select(side.alias(_ROWS)).to_native()[_ROWS]
+        return self._frame.select(side.alias(_ROWS)).to_native()[_ROWS].fill_null(fill_value=False)
 
-    def values(self, instead: Mapping[str, Operand], mask: Any, count: int) -> dict[str, Any]:
-        """Return what expressions give in the rows that are left, `count` of them."""
-        if not instead:
-            return {}
-        kept = {name: array.filter(mask) if mask is not None else array[:count] for name, array in self._arrays.items()}
-        kept[_ROWS] = pa.nulls(count)  # so that there are rows where no column is named
-        found = nw.from_native(pa.table(kept)).with_columns(*(_single(value).alias(name) for name, value in instead.items())).to_native()
-        return {name: found[name] for name in instead}
+    def values(self, instead: Mapping[str, Operand]) -> dict[str, Any]:
+        """Return what expressions give."""
+        found = self._frame.with_columns(*(_single(value).alias(f"out {name}") for name, value in instead.items())).to_native()
+        return {name: found[f"out {name}"] for name in instead}
 
 
 def _single(value: Operand) -> nw.Expr:
@@ -72,21 +76,35 @@ class ArrowFrame:
         self.names = tuple(table.column_names)
         self.beside: tuple[str, ...] = ()
         self._table = table
-        self._columns = _Columns(table.column)
-        self.column = self._columns.column
+        self._fewer = False
+        self._columns = _Columns(table.column, table.num_rows)
 
-    def shown(self, rows: Side, instead: Mapping[str, Operand], nulls: frozenset[str], out: frozenset[str]) -> Any:
+    def column(self, name: str) -> Operand:
+        """Return a column as rules see it."""
+        return self._columns.column(name)
+
+    def bind(self, value: Value) -> Value:
+        """Work a value out now."""
+        return self._columns.bind(value)
+
+    def keep(self, rows: Side) -> None:
+        """Cut the table."""
+        if rows is not True:
+            self._table = self._table.slice(0, 0) if rows is False else self._table.filter(self._columns.rows(rows))
+            self._columns = _Columns(self._table.column, self._table.num_rows)
+            self._fewer = True
+
+    def shown(self, instead: Mapping[str, Operand], nulls: frozenset[str], out: frozenset[str]) -> Any:
         """Return a table, without the entries of dictionaries that no row has."""
-        mask = None if isinstance(rows, bool) else self._columns.rows(rows)
-        table = self._table.slice(0, 0) if rows is False else self._table if mask is None else self._table.filter(mask)
-        values = self._columns.values(instead, mask, table.num_rows)
+        table = self._table
+        values = self._columns.values(instead)
         for place, name in enumerate(table.column_names):
             field, array = table.schema.field(place), table.column(place)
             if name in values:
                 array = _as(values[name], field.type)
             elif name in nulls:
                 array = _nothing(field.type, table.num_rows)
-            elif rows is not True and pa.types.is_dictionary(field.type):
+            elif self._fewer and pa.types.is_dictionary(field.type):
                 array = _without_unused(array)
             else:
                 continue
@@ -126,25 +144,41 @@ class PandasFrame:
         self.engine: Engine = "arrow"
         self.names = tuple(name for name in frame.columns if isinstance(name, str))
         self.beside: tuple[str, ...] = tuple(name for name in frame.index.names if isinstance(name, str))
-        self._frame = frame
-        self._columns = _Columns(lambda name: _array(frame[name]))
-        self.column = self._columns.column
+        self._frame = frame.copy(deep=False)
+        self._fewer = False
+        self._columns = self._read()
 
-    def shown(self, rows: Side, instead: Mapping[str, Operand], nulls: frozenset[str], out: frozenset[str]) -> Any:
+    def _read(self) -> _Columns:
+        return _Columns(lambda name: _array(self._frame[name]), len(self._frame))
+
+    def column(self, name: str) -> Operand:
+        """Return a column as rules see it."""
+        return self._columns.column(name)
+
+    def bind(self, value: Value) -> Value:
+        """Work a value out now."""
+        return self._columns.bind(value)
+
+    def keep(self, rows: Side) -> None:
+        """Cut the frame; its index is cut with it."""
+        if rows is not True:
+            self._frame = self._frame.iloc[:0].copy() if rows is False else self._frame.loc[self._columns.rows(rows).to_numpy()]
+            self._columns = self._read()
+            self._fewer = True
+
+    def shown(self, instead: Mapping[str, Operand], nulls: frozenset[str], out: frozenset[str]) -> Any:
         """Return a frame with the index of its rows, without categories and levels that no row has."""
-        mask = None if isinstance(rows, bool) else self._columns.rows(rows).fill_null(fill_value=False)
         frame = self._frame
-        frame = frame.iloc[:0] if rows is False else frame.copy(deep=False) if mask is None else frame.loc[mask.to_numpy()]
-        values = self._columns.values(instead, mask, len(frame))
+        values = self._columns.values(instead)
         for place, name in enumerate(frame.columns):
             series = frame.iloc[:, place]
             if name in values:
                 frame.isetitem(place, _series(values[name], self._columns.types.get(name), series))
             elif name in nulls:
                 frame.isetitem(place, _null_series(series))
-            elif rows is not True and series.dtype == "category":
+            elif self._fewer and series.dtype == "category":
                 frame.isetitem(place, series.cat.remove_unused_categories())
-        if rows is not True:
+        if self._fewer:
             frame.index = _index(frame.index)
         return frame.iloc[:, [place for place, name in enumerate(frame.columns) if name not in out]] if out else frame
 

@@ -1,6 +1,7 @@
 """The kinds of frames: what engine works on one, and how its rows and columns are taken. narwhals speaks to all of them."""
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any, Protocol
 
 import narwhals as nw
@@ -21,8 +22,16 @@ class Frame(Protocol):
         """Return a column as rules see it."""
         ...
 
-    def shown(self, rows: Side, instead: Mapping[str, Operand], nulls: frozenset[str], out: frozenset[str]) -> Any:
-        """Return the frame with these rows, and other values, nulls or nothing at all in the place of columns."""
+    def bind(self, value: Value) -> Value:
+        """Return the same values as a column of their own, so that what is built upon them does not work them out again."""
+        ...
+
+    def keep(self, rows: Side) -> None:
+        """Have these rows alone from now on."""
+        ...
+
+    def shown(self, instead: Mapping[str, Operand], nulls: frozenset[str], out: frozenset[str]) -> Any:
+        """Return the frame with other values, nulls or nothing at all in the place of columns."""
         ...
 
 
@@ -52,6 +61,7 @@ class QueryFrame:
         self.beside: tuple[str, ...] = ()
         self._frame: Any = nw.from_native(native)
         self._native = native
+        self._bound = 0
         self._schema = self._frame.collect_schema()
         self.names = tuple(self._schema.names())
 
@@ -66,17 +76,26 @@ class QueryFrame:
             return str(self._native.types[self.names.index(name)]) == '"NULL"'
         return str(self._native.collect_schema()[name]) == "Null"
 
-    def shown(self, rows: Side, instead: Mapping[str, Operand], nulls: frozenset[str], out: frozenset[str]) -> Any:
-        """Return the query's frame, collected if the one that went in was."""
-        frame = self._frame
+    def bind(self, value: Value) -> Value:
+        """A column beside the others, which does not stay."""
+        self._bound += 1
+        name = _free(f"st_auth_{self._bound}", self.names)
+        self._frame = self._frame.with_columns(value.expr.alias(name))
+        return replace(value, expr=nw.col(name))
+
+    def keep(self, rows: Side) -> None:
+        """By a query that the engine runs now or later."""
         if rows is not True:
-            frame = frame.head(0) if rows is False else frame.filter(rows)
+            frame = self._frame.head(0) if rows is False else self._frame.filter(rows)
+            self._frame = frame.select(*self.names)
+
+    def shown(self, instead: Mapping[str, Operand], nulls: frozenset[str], out: frozenset[str]) -> Any:
+        """Return the query's frame, collected if the one that went in was."""
         never = nw.lit(1) == nw.lit(0)
         seen: list[nw.Expr] = [nw.when(never).then(nw.col(name)).alias(name) for name in nulls]
         seen += [self._written(name, value).alias(name) for name, value in instead.items()]
-        if seen:
-            frame = frame.with_columns(*seen)
-        return frame.drop(*out).to_native() if out else frame.to_native()
+        frame = self._frame.with_columns(*seen) if seen else self._frame
+        return frame.select(*(name for name in self.names if name not in out)).to_native()
 
     def _written(self, name: str, value: Operand) -> nw.Expr:
         expr = literal(value)
@@ -93,3 +112,7 @@ def literal(value: Operand) -> nw.Expr:
     if value.kind == "other":
         raise Unfit("shows a column of a type that rules cannot read")
     return value.expr
+
+
+def _free(name: str, taken: tuple[str, ...]) -> str:
+    return name if name not in taken else _free(f"{name}_", taken)

@@ -13,16 +13,17 @@ from sqlglot import exp
 from st_auth.access.frame_casts import cast, part_of_date
 from st_auth.access.frame_comparisons import Sign, compared, equal, is_in
 from st_auth.access.frame_grammar import CASTS, escape_of
+from st_auth.access.frame_kinds import Frame
 from st_auth.access.frame_numbers import Operation, absolute, calculated, divided, remainder, rounded, turned
 from st_auth.access.frame_texts import TextFunction, applied, joined, last, length, like, lower, replaced, sliced, trimmed, upper
 from st_auth.access.frame_values import (
     NULL,
     Const,
-    Engine,
     Operand,
     Side,
     Truth,
     Unfit,
+    Value,
     both,
     chosen,
     denied,
@@ -47,11 +48,12 @@ _BY_FLOATS: Final = frozenset({"", "duckdb"})  # dialects that divide by 0 as fl
 class Reading:
     """One table's rule, for one person. `faults` are where a calculation has no answer, so that SQL would stop."""
 
-    def __init__(self, table: str, viewer: Viewer, dialect: str, engine: Engine, column: Callable[[str], Operand]) -> None:
+    def __init__(self, table: str, viewer: Viewer, dialect: str, frame: Frame, column: Callable[[str], Operand]) -> None:
         self._table = table
         self._viewer = viewer
         self._dialect = dialect
-        self._engine: Engine = engine
+        self._frame = frame
+        self._engine = frame.engine
         self._column = column
         self.faults: list[Side] = []
 
@@ -65,7 +67,8 @@ class Reading:
     def value(self, node: exp.Expr) -> Operand:
         """Return what an expression gives. Raises Unfit, PermissionDenied."""
         read = self._VALUES.get(type(node))
-        return value_of(self._truth(node)) if read is None else read(self, node)
+        value = value_of(self._truth(node)) if read is None else read(self, node)
+        return self._frame.bind(value) if isinstance(value, Value) and not isinstance(node, exp.Column | exp.Paren) else value
 
     def _truth(self, node: exp.Expr) -> Truth:
         read = self._TRUTHS.get(type(node))

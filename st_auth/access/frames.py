@@ -5,7 +5,7 @@ greatest number, except in pandas, where it is a null. A row whose condition can
 number, a division by zero) is not shown. pandas keeps its index. What is known of hidden rows only, such as an unused category, goes too.
 """
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Final, TypeVar
 
@@ -13,7 +13,7 @@ from st_auth.access.frame_grammar import fault
 from st_auth.access.rules import HIDE, NULL, TableRule, Viewer, require_table
 from st_auth.access.sql_expressions import BadRule, expression
 from st_auth.access.sql_names import fold_column
-from st_auth.errors import ConfigError, PermissionDenied, Problem
+from st_auth.errors import ConfigError, PermissionDenied, Problem, StAuthError
 
 if TYPE_CHECKING:
     from st_auth.access.frame_kinds import Frame
@@ -76,31 +76,27 @@ class _Showing:
             raise PermissionDenied(message, code="permission_missing", hint="Ask whoever looks after this app.", table=self._rule.name)
         try:
             return self._cut(hidden)
+        except StAuthError:
+            raise
         except Unfit as error:
-            raise _wrong(
-                self._rule, f"does not fit this frame: it {error}", "write it otherwise, or give the column another type"
-            ) from None
+            wrong = f"does not fit this frame: it {error}"
+        except Exception as error:  # noqa: BLE001 - engines have no base of their own for their errors, which may hold people's values
+            wrong = f"cannot be worked out on this frame ({type(error).__name__})"
+        raise _wrong(self._rule, wrong, "write it otherwise, or give the columns that it names other types")
 
     def _cut(self, hidden: Mapping[str, str]) -> Any:
-        rows = self._reading().rows(expression(self._rule.rows, self._dialect)) if self._rule.rows else True
+        """Rows first; what takes a column's place is worked out for those that are left."""
+        if self._rule.rows:
+            self._frame.keep(self._reading().rows(expression(self._rule.rows, self._dialect)))
         texts = {name: what for name, what in hidden.items() if what not in (HIDE, NULL)}
         instead = {name: self._reading().value(expression(text, self._dialect)) for name, text in texts.items()}
         out = frozenset(name for name, what in hidden.items() if what == HIDE)
-        nulls = frozenset(name for name, what in hidden.items() if what == NULL)
-        return self._done(lambda: self._frame.shown(rows, instead, nulls, out))
-
-    def _done(self, act: Callable[[], Any]) -> Any:
-        """What an engine says of values that it cannot work with may hold these values: it goes no further."""
-        try:
-            return act()
-        except Exception as error:  # noqa: BLE001 - an engine's errors have no base of their own
-            name = type(error).__name__
-        raise _wrong(self._rule, f"cannot be worked out on this frame ({name})", "look at the types of the columns that the rule names")
+        return self._frame.shown(instead, frozenset(name for name, what in hidden.items() if what == NULL), out)
 
     def _reading(self) -> "Reading":
         from st_auth.access.frame_reading import Reading
 
-        return Reading(self._table, self._viewer, self._dialect, self._frame.engine, lambda name: self._frame.column(self._own_name(name)))
+        return Reading(self._table, self._viewer, self._dialect, self._frame, lambda name: self._frame.column(self._own_name(name)))
 
     def _own_name(self, name: str) -> str:
         """A column's name as the frame has it. Raises ConfigError unless there is exactly one."""
