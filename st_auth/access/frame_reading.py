@@ -42,6 +42,8 @@ _SIGNS: Final[Mapping[type[exp.Expr], Sign]] = {exp.EQ: "=", exp.NEQ: "<>", exp.
 _SUMS: Final[Mapping[type[exp.Expr], Operation]] = {exp.Add: "+", exp.Sub: "-", exp.Mul: "*"}
 _TEXTS: Final[Mapping[type[exp.Expr], TextFunction]] = {exp.Lower: lower, exp.Upper: upper, exp.Trim: trimmed, exp.Length: length}
 _PARTS: Final[Mapping[type[exp.Expr], str]] = {exp.Year: "year", exp.Month: "month", exp.Day: "day"}
+_PLAIN: Final = (exp.Column, exp.Literal, exp.Placeholder, exp.Paren, exp.Null, exp.Boolean)
+_MOST_STEPS: Final = 2
 _BY_FLOATS: Final = frozenset({"", "duckdb"})  # dialects that divide by 0 as floating point does
 
 
@@ -55,6 +57,7 @@ class Reading:
         self._frame = frame
         self._engine = frame.engine
         self._column = column
+        self._unbound = 0  # steps below this one that a value would repeat wherever it stands
         self.faults: list[Side] = []
 
     def rows(self, tree: exp.Expr) -> Side:
@@ -66,9 +69,14 @@ class Reading:
 
     def value(self, node: exp.Expr) -> Operand:
         """Return what an expression gives. Raises Unfit, PermissionDenied."""
+        before, self._unbound = self._unbound, 0
         read = self._VALUES.get(type(node))
         value = value_of(self._truth(node)) if read is None else read(self, node)
-        return self._frame.bind(value) if isinstance(value, Value) and not isinstance(node, exp.Column | exp.Paren) else value
+        steps = self._unbound + (not isinstance(node, _PLAIN))
+        if isinstance(value, Value) and steps > _MOST_STEPS:
+            value, steps = self._frame.bind(value), 0
+        self._unbound = before + steps
+        return value
 
     def _truth(self, node: exp.Expr) -> Truth:
         read = self._TRUTHS.get(type(node))
