@@ -7,7 +7,7 @@ from statistics import median
 from typing import Any
 
 from bench.ground import Ground, in_fresh_process
-from bench.result import Note, Row, against_peer
+from bench.result import TIMES, Note, Row, against_peer
 
 _COUNT, _TURNS = 1_000_000, 15
 _REGIONS = ("eu", "us")
@@ -17,7 +17,7 @@ def filter_frame(_: Ground) -> list[Row | Note]:
     """Wall time of `visible`, by turns with the hand-written mask; the bar is on the worst of the three kinds of frames."""
     figures: dict[str, list[float]] = in_fresh_process("bench.rows.filter_frame")
     ours, peer = max(figures.values(), key=lambda pair: pair[0] / pair[1])
-    said = ", ".join(f"{kind} {one / other:.2f} × ({one:.1f} and {other:.1f} ms)" for kind, (one, other) in figures.items())
+    said = ", ".join(f"{kind} {one / other:.2f} {TIMES} ({one:.1f} and {other:.1f} ms)" for kind, (one, other) in figures.items())
     return [against_peer("filter_frame", ours, peer, "ms", "≤ 1.2"), Note(f"filter_frame, each kind: {said}")]
 
 

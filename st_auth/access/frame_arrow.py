@@ -65,7 +65,7 @@ def _plain(array: Any) -> Any:
         array = pc.cast(array, array.type.value_type)
     if pa.types.is_timestamp(array.type) and array.type.tz not in (None, "UTC"):
         array = array.cast(pa.timestamp(array.type.unit, "UTC"))
-    return array.cast(pa.string()) if array.type == pa.string_view() else array
+    return array
 
 
 class ArrowFrame:
@@ -114,10 +114,13 @@ class ArrowFrame:
 
 def _as(array: Any, own: Any) -> Any:
     """What an expression gives, in the column's own type where that is another form of the same."""
-    texts = (pa.types.is_string, pa.types.is_large_string, pa.types.is_string_view)
-    same = any(is_text(array.type) for is_text in texts) and any(is_text(own) for is_text in texts)
+    same = _is_text(array.type) and _is_text(own)
     moments = pa.types.is_timestamp(array.type) and pa.types.is_timestamp(own) and (array.type.tz is None) == (own.tz is None)
     return array.cast(pa.timestamp(array.type.unit, own.tz)) if moments else array.cast(own) if same else array
+
+
+def _is_text(arrow: Any) -> bool:
+    return bool(pa.types.is_string(arrow) or pa.types.is_large_string(arrow))
 
 
 def _nothing(own: Any, count: int) -> Any:
@@ -202,7 +205,8 @@ def _series(array: Any, given: Any, own: Any) -> Any:
         return pd.Series(pd.arrays.ArrowExtensionArray(array), index=own.index)
     series = array.to_pandas(types_mapper=_can_be_null if array.null_count else None)
     series.index = own.index
-    keeps = given == array.type and own.dtype != "category" and not (array.null_count and own.dtype.kind in "iub")
+    alike = given is not None and (given == array.type or (_is_text(given) and _is_text(array.type)))
+    keeps = alike and own.dtype != "category" and not (array.null_count and own.dtype.kind in "iub")
     return series.astype(own.dtype) if keeps else series
 
 

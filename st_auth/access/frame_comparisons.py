@@ -8,6 +8,7 @@ import operator
 import re
 import struct
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from datetime import UTC, date, datetime
 from decimal import Decimal, localcontext
 from fractions import Fraction
@@ -75,6 +76,9 @@ def _point(left: Value, item: Const) -> Any:
 def _booleans(sign: Sign, left: Operand, right: Operand) -> Truth:
     if "null" in (left.kind, right.kind):
         return Truth(yes=False, no=False)
+    for value, beside in ((left, right), (right, left)):
+        if isinstance(value, Const) and value.kind != beside.kind:
+            raise value.unfit(beside.kind)
     one, other = truth_of(left), truth_of(right)
     if sign not in ("=", "<>"):
         raise Unfit(f"compares true and false by {sign}")
@@ -215,7 +219,9 @@ def _columns(sign: Sign, left: Value, right: Value, engine: Engine) -> Side:
     elif len(kinds) > 1 or kinds == {"other"}:
         raise Unfit(f"compares columns of the kinds {', '.join(sorted(kinds))}; write cast(…) around one")
     if left.kind in ("stamp", "instant") and left.dtype.time_unit != right.dtype.time_unit:
-        raise Unfit("compares timestamps of different units")
+        if "ns" in (left.dtype.time_unit, right.dtype.time_unit):
+            raise Unfit("compares timestamps in nanoseconds with others; write cast(… as date) around both")
+        left, right = (replace(one, expr=one.expr.cast(nw.Datetime("us", one.dtype.time_zone))) for one in (left, right))
     return _bool(_SIGNS[sign](left.expr, right.expr))
 
 

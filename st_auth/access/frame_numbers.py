@@ -5,6 +5,7 @@ A calculation that SQL stops with an error gives null here, and `fault` is told 
 
 import operator
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any, Final, Literal
 
 import narwhals as nw
@@ -94,6 +95,8 @@ def turned(value: Operand, fault: Fault) -> Operand:
     """Unary minus."""
     if isinstance(value, Const) and value.kind in ("int", "float", "decimal"):
         return Const(value.kind, -value.value)
+    if isinstance(value, Value) and value.kind == "float":
+        return replace(value, expr=-value.expr)
     return calculated("-", Const("int", 0), value, fault)
 
 
@@ -146,6 +149,8 @@ def _most(value: Operand) -> int:
 
 def _whole(value: Operand) -> nw.Expr:
     if isinstance(value, Const):
+        if abs(value.value) > MOST:
+            raise Unfit("calculates with a whole number of more than 64 bits")
         return nw.lit(value.value, dtype=nw.Int64)
     return value.expr if value.dtype == nw.Int64 else value.expr.cast(nw.Int64)
 

@@ -19,6 +19,8 @@ Kind = Literal["text", "int", "float", "decimal", "bool", "date", "stamp", "inst
 Side = nw.Expr | bool
 
 MOST: Final = 2**63 - 1
+_EXACT: Final = 2**53
+_PART: Final = 2**20
 WORDS: Final[dict[str, str]] = {
     "text": "a text",
     "int": "a whole number",
@@ -83,10 +85,6 @@ class Truth:
 
     yes: Side
     no: Side
-
-    def null(self) -> Side:
-        """Where it is neither."""
-        return both(denied(self.yes), denied(self.no))
 
 
 def both(left: Side, right: Side) -> Side:
@@ -182,19 +180,20 @@ def chosen(branches: Sequence[tuple[Side, Operand]], default: Operand) -> Operan
 
 def _common(values: Sequence[Operand]) -> tuple[Callable[[Operand], nw.Expr], Value]:
     """How to write values that stand in each other's place, and what they are then."""
-    kinds = {value.kind for value in values if value.kind != "null"}
+    there = [value for value in values if value.kind != "null"]
+    kinds = {value.kind for value in there}
     numbers: set[Kind] = {"int", "float", "decimal"}
     columns = [value for value in values if isinstance(value, Value)]
     singles = {value.single for value in columns}
     if "float" in kinds and kinds <= numbers and not any(value.kind == "decimal" for value in columns):
-        if singles != {False} and (singles != {True} or len(columns) < len(values)):
+        if singles != {False} and (singles != {True} or len(columns) < len(there)):
             raise Unfit("mixes REAL with other numbers; write cast(… as double) around it")
         return _as_float, Value("float", nw.lit(None), nw.Float64, single=True in singles)
     if len(kinds) > 1:
         raise Unfit(f"gives now {WORDS[min(kinds)]} and now {WORDS[max(kinds)]}; write cast(…) around one")
     kind = kinds.pop() if kinds else "null"
     dtypes = {value.dtype for value in columns}
-    if kind == "other" or (kind == "decimal" and (len(columns) < len([v for v in values if v.kind != "null"]) or len(dtypes) > 1)):
+    if kind == "other" or (kind == "decimal" and (len(columns) < len(there) or len(dtypes) > 1)):
         raise Unfit(
             f"chooses between {WORDS[kind]} and another; write cast(… as double) around it" if kind == "decimal" else f"has {WORDS[kind]}"
         )
@@ -230,5 +229,9 @@ def _as_float(value: Operand) -> nw.Expr:
 
 
 def as_float(value: Value) -> nw.Expr:
-    """A column of numbers in double precision."""
+    """A column of numbers in double precision. Arrow refuses whole numbers that lose something: their two parts do not."""
+    if value.kind == "int" and value.most > _EXACT:
+        high = value.expr // _PART
+        low = value.expr - high * _PART
+        return high.cast(nw.Float64) * float(_PART) + low.cast(nw.Float64)
     return value.expr if value.kind == "float" else value.expr.cast(nw.Float64)

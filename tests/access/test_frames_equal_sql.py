@@ -38,7 +38,7 @@ SCHEMA = pa.schema(
         ("d", pa.decimal128(10, 2)),
         ("b", pa.bool_()),
         ("day", pa.date32()),
-        ("at", pa.timestamp("us")),
+        ("moment", pa.timestamp("us")),
         ("z", pa.timestamp("us", "Europe/Berlin")),
     ]
 )
@@ -59,7 +59,7 @@ VALUES = {
     "d": st.integers(-500, 500).map(lambda cents: Decimal(cents).scaleb(-2)),
     "b": st.booleans(),
     "day": DAYS,
-    "at": MOMENTS,
+    "moment": MOMENTS,
     "z": MOMENTS.map(lambda at: at.replace(tzinfo=UTC)),
 }
 ROWS = st.lists(st.fixed_dictionaries({name: st.none() | values for name, values in VALUES.items()}), max_size=8)
@@ -128,8 +128,8 @@ def wholes(depth: int) -> st.SearchStrategy[str]:
         sql("-({})", inner),
         sql("abs({})", inner),
         sql("length({})", st.sampled_from(["s", "t", "s || t"])),
-        sql("{}({})", st.sampled_from(["year", "month", "day"]), st.sampled_from(["day", "at"])),
-        sql("extract(hour from at)"),
+        sql("{}({})", st.sampled_from(["year", "month", "day"]), st.sampled_from(["day", "moment"])),
+        sql("extract(hour from moment)"),
         sql("cast({} as bigint)", st.sampled_from(["b", "k", "case when abs(g) < 1000 then g end"])),
         sql("case i when {} then {} else {} end", inner, inner, inner),
     ]
@@ -155,7 +155,7 @@ def compared(depth: int) -> st.SearchStrategy[str]:
     sign = st.sampled_from(["=", "<>", "<", "<=", ">", ">="])
     text, whole, number = texts(depth), wholes(depth), floats(depth)
     pattern = st.text("aA%_é!", max_size=4)
-    moment = st.sampled_from(["day", "at", "date '2026-03-28'", "timestamp '2026-03-29 05:00:00'"])
+    moment = st.sampled_from(["day", "moment", "date '2026-03-28'", "timestamp '2026-03-29 05:00:00'"])
     instant = st.just("timestamptz '2026-03-29 05:00:00+02'")
     return st.one_of(
         sql("{} {} {}", text, sign, text),
@@ -167,7 +167,7 @@ def compared(depth: int) -> st.SearchStrategy[str]:
         sql("f {} {}", sign, st.sampled_from(["0.1", "1.5", "3"])),
         sql("{} {} {}", moment, sign, moment),
         sql("day {} '2026-03-28'", sign),
-        sql("at {} '2026-03-28 22:00'", sign),
+        sql("moment {} '2026-03-28 22:00'", sign),
         sql("z {} {}", sign, st.sampled_from(["z"]) | instant),
         sql("b {} {}", st.sampled_from(["=", "<>"]), st.sampled_from(["true", "false", "b", ":boss", "(i > 2)"])),
         sql("{} {} (:names)", text, st.sampled_from(["in", "not in"])),
