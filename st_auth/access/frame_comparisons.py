@@ -207,7 +207,7 @@ def _double(number: Decimal | float, *, single: bool) -> float:
         value = float(number)
         return struct.unpack("f", struct.pack("f", value))[0] if single else value
     except OverflowError:
-        return math.copysign(math.inf, number)
+        return math.inf if number > 0 else -math.inf
 
 
 def _columns(sign: Sign, left: Value, right: Value, engine: Engine) -> Side:

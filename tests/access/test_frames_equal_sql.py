@@ -1,6 +1,6 @@
 """One rule file, two ways: what a rule leaves of a frame is what it leaves of the same rows in DuckDB, row by row and value by value.
 
-`FRAME_CASES` says how many rules are tried; a normal run tries a few hundred.
+`FRAME_CASES` says how many rules are tried, each on seven frames of two people.
 """
 
 import math
@@ -23,9 +23,8 @@ from st_auth.access.frames import frame_fault, visible
 from st_auth.access.permissions import Granted
 from st_auth.access.rules import ColumnRule, Rules, Scalar, TableRule
 from st_auth.access.sql import SQLRules
-from st_auth.errors import ConfigError
 
-CASES = int(os.environ.get("FRAME_CASES", "300"))
+CASES = int(os.environ.get("FRAME_CASES", "40"))
 SCHEMA = pa.schema(
     [
         ("s", pa.string()),
@@ -62,7 +61,7 @@ VALUES = {
     "moment": MOMENTS,
     "z": MOMENTS.map(lambda at: at.replace(tzinfo=UTC)),
 }
-ROWS = st.lists(st.fixed_dictionaries({name: st.none() | values for name, values in VALUES.items()}), max_size=8)
+ROWS = st.lists(st.fixed_dictionaries({name: st.none() | values for name, values in VALUES.items()}), min_size=2, max_size=8)
 
 
 @dataclass
@@ -266,27 +265,18 @@ def pandas_of(table: pa.Table) -> list[pd.DataFrame]:
     return [table.to_pandas(types_mapper=pd.ArrowDtype), table.to_pandas(types_mapper=own.get)]
 
 
-def equal(frame: Any, wanted: list[tuple[Any, ...]] | None, rule: TableRule, person: Person) -> bool:
-    """Whether both gave the same; a rule that does not fit the columns' types is refused, and gives nothing."""
-    try:
-        found = by_frame(frame, rule, person)
-    except ConfigError:
-        return False
-    assert wanted is None or found == wanted, rule
-    return True
-
-
 @settings(max_examples=CASES)
 @given(ROWS, RULES, persons(), persons("j:read"))
 def test_a_rule_leaves_of_a_frame_what_it_leaves_in_the_database(
     database: Any, rows: list[dict[str, Any]], rule: TableRule, one: Person, other: Person
 ) -> None:
+    """Where the database stops, as at a number too large, there is nothing to compare."""
     table = pa.Table.from_pylist(rows, SCHEMA)
+    polars: Any = pl.from_arrow(table)
+    in_arrow, in_own = pandas_of(table)
     assert frame_fault(rule, "duckdb") is None
-    for person in (one, other):
+    for person, frames, pandas in ((one, [table, polars, database.from_arrow(table)], in_arrow), (other, [table, polars.lazy()], in_own)):
         wanted, of_pandas = (by_sql(database, data, rule, person) for data in (table, without_nan(table)))
-        frames = [table, pl.from_arrow(table), pl.from_arrow(table).lazy(), database.from_arrow(table)]
         for frame in frames:
-            equal(frame, wanted, rule, person)
-        for frame in pandas_of(table):
-            equal(frame, of_pandas, rule, person)
+            assert wanted in (None, by_frame(frame, rule, person)), type(frame)
+        assert of_pandas in (None, by_frame(pandas, rule, person))

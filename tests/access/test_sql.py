@@ -266,3 +266,12 @@ def test_a_statement_is_compiled_once_for_people_with_the_same_permissions() -> 
     rules.forget()
     rules.filtered("select * from sales", None, Reader(), columns)
     assert asked == ["sales", "sales"]
+
+
+def test_what_stands_inside_of_mask_is_read_too() -> None:
+    rules = Rules(tables={"sales": TableRule("sales", columns={"email": ColumnRule("mask(mask(coalesce(email, :email)))")})})
+
+    asked = SQLRules(rules, "duckdb", "dollar").filtered("select email from sales", None, Reader(), lambda _: COLUMNS)
+
+    assert "mask" not in asked.sql.lower()
+    assert asked.params == {"p0": "ana@acme.com"}
