@@ -103,6 +103,8 @@ def _known(sign: Sign, left: Const, right: Const) -> bool:
     kinds = {left.kind, right.kind}
     if kinds <= _NUMBERS:
         one, other = (float(left.value), float(right.value)) if "float" in kinds else (left.value, right.value)
+    elif kinds == {"date", "stamp"}:
+        one, other = moment(left, "stamp"), moment(right, "stamp")
     elif len(kinds) == 1:
         one, other = left.value, right.value
     else:

@@ -227,6 +227,7 @@ def refusal(frame: Any, asked: TableRule, viewer: Reader | None = None, dialect:
         ("amount / null is null and abs(null) is null and lower(null) is null and n = 1", [1]),
         ("case when open then null when n > 1 then none end is null", [0, 1, 2, 3, 4]),
         (f"rate < 1{'0' * 400} and real > -1{'0' * 50}", [0, 3, 4]),
+        ("date '2026-03-28' < timestamp '2026-03-28 05:00:00' and n = 0", [0]),
         ("1 = 2", []),
         ("open = (1 = 1)", [0, 3]),
         ("sales.region = 'us'", [1]),
