@@ -52,6 +52,7 @@ def _check(folder: Path) -> None:
     with closing(_core(folder)) as core:
         user = user_of(core, Somebody(name="st-auth rules check"))
         faults = [fault for config in core.config.connections.values() for fault in _checked(core, user, config)]
+        _show_frames(core)
         if not core.config.connections:
             click.echo("No connection is opened by the app's own login: the rules were read, and held against nothing.")
     if faults:
@@ -177,6 +178,15 @@ def _show_policies(user: User, config: ConnectionConfig) -> None:
         click.echo(f"  ask Snowflake, for each table: {_IN_SNOWFLAKE}")
     else:
         click.echo("  which rows it gives is its own business, and cannot be seen from here")
+
+
+def _show_frames(core: Core) -> None:
+    """Rules that `user.visible` cannot follow; `query` can."""
+    from st_auth.access.frames import frame_fault
+
+    for rule in core.pool.ruling.rules.tables.values():
+        if fault := frame_fault(rule):
+            click.echo(f"rule {rule.name}: not for frames, as it has no equivalent of {fault}")
 
 
 def _fault(text: str) -> str:

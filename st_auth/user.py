@@ -189,6 +189,16 @@ class User(Personal):
         """Return the rows of a statement on the default connection; see `SQLHandle.query`."""
         return self.connection().query(sql, params, ttl=ttl, as_=as_)
 
+    def visible(self, frame: T, table: str) -> T:
+        """Return what this person may see of a frame, by the rule of a table in rules.toml: the same rows and columns as `query` gives.
+
+            shown = user.visible(pd.read_parquet("sales.parquet"), "sales")
+
+        `frame` is of pandas, polars or pyarrow, or a relation of DuckDB's; what comes back is of the same kind, with its types. Raises
+        PermissionDenied (`no_rule`, `permission_missing`, `claim_missing`), ConfigError for a rule that frames have no equivalent of.
+        """
+        return self._pool.ruling.visible(frame, table, self._viewer())
+
     def preview(self, groups: Iterable[str] = (), **claims: Any) -> Preview:
         """Return the data as somebody with these groups and claims would see it, for people who look after the rules.
 

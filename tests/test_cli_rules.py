@@ -62,6 +62,11 @@ def test_a_table_without_a_rule_is_told_and_is_no_fault(app, capsys):
     assert "main.wages: no rule, so nobody may read it" in capsys.readouterr().out
 
 
+def test_a_rule_that_frames_cannot_follow_is_named(app, capsys):
+    assert cli.main(["rules", "check", app(RULES.replace("region in (:region)", "region in (select 'eu')"))]) == 0
+    assert "rule sales: not for frames" in capsys.readouterr().out
+
+
 @pytest.mark.parametrize(
     ("more", "words"),
     [("\n[tables.wages]\n", "rule wages: there is no such table"), ("emial = 'hide'\n", "speaks of emial")],

@@ -8,7 +8,7 @@ from typing import Any, Final, Protocol
 from st_auth.access.permissions import Granted, covers
 from st_auth.errors import PermissionDenied
 
-__all__ = ["HIDE", "NULL", "ColumnRule", "Rules", "Scalar", "TableRule", "Viewer", "allows_any", "only", "require_table", "scalars"]
+__all__ = ["HIDE", "NULL", "ColumnRule", "Rules", "Scalar", "TableRule", "Viewer", "allows_any", "only", "require_table", "said", "scalars"]
 
 HIDE: Final = "hide"
 NULL: Final = "null"
@@ -83,6 +83,12 @@ def only(name: str, values: Sequence[Scalar]) -> Scalar:
         hint = f"Whoever looks after this app can write “in (:{name})” in the rule."
         raise PermissionDenied(message, code="claim_missing", hint=hint, claim=name)
     return values[0]
+
+
+def said(viewer: Viewer, what: str, name: str) -> tuple[Any, bool]:
+    """Return a person's value: with `all` the list of them, else the one that there is. Raises PermissionDenied (`claim_missing`)."""
+    values = viewer.value(name)
+    return (values, True) if what == "all" else (only(name, values), False)
 
 
 def scalars(found: Any) -> tuple[Scalar, ...]:

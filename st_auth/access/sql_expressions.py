@@ -45,7 +45,7 @@ def _read(node: exp.Expr) -> exp.Expr:
     if isinstance(node, exp.Anonymous) and str(node.this).lower() == "mask":
         if len(node.expressions) != 1:
             raise BadRule("gives mask() something else than one column")
-        return masked(node.expressions[0])
+        return masked(node.expressions[0].transform(_read, copy=False))
     return node
 
 

@@ -1,7 +1,7 @@
 """The data as somebody else would see it, for people who look after the rules."""
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 from st_auth.access.permissions import Granted
 from st_auth.access.reader import Reader
@@ -13,6 +13,8 @@ from st_auth.live import LiveSession
 from st_auth.personal import Personal
 
 __all__ = ["Preview"]
+
+T = TypeVar("T")
 
 
 class Preview(Personal):
@@ -47,6 +49,10 @@ class Preview(Personal):
     def query(self, sql: str, params: Any = None, *, connection: str | None = None, as_: Frame = "pandas") -> Any:
         """Return the rows that they would get. Raises like `SQLHandle.query`, ConfigError where the rule file does not decide."""
         return self._handle(connection).query_as(self._reader, sql, params, seen_as=self._seen_as, as_=as_)
+
+    def visible(self, frame: T, table: str) -> T:
+        """Return what they would see of a frame. Raises like `User.visible`."""
+        return self._pool.ruling.visible(frame, table, self._reader)
 
     def explain(self, sql: str, params: Any = None, *, connection: str | None = None) -> Any:
         """Return the statement as it would be run for them: `.sql`, `.params`, `.tables`, `.rules`, `.hidden`."""

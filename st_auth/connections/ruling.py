@@ -3,17 +3,19 @@
 import json
 import threading
 from collections.abc import Callable, Mapping
-from typing import Any, Final
+from typing import Any, Final, TypeVar
 
 from st_auth.access.permissions import Granted, Roles
 from st_auth.access.reader import Reader, own_values
-from st_auth.access.rules import Rules, TableRule, Viewer, require_table
+from st_auth.access.rules import Rules, Viewer
 from st_auth.clock import SYSTEM, Clock
 from st_auth.config import ConnectionConfig
 from st_auth.errors import ConfigError, PermissionDenied, Problem
 from st_auth.live import LiveSession
 
 __all__ = ["Ruling"]
+
+T = TypeVar("T")
 
 _COLUMNS_LAST: Final = 300.0
 _NOBODY: Final = Granted((), frozenset())
@@ -109,13 +111,13 @@ class Ruling:
         if (rules := self._sql.get(name)) is not None:
             rules.forget()
 
-    def rule_for(self, table: str, granted: Granted) -> TableRule:
-        """Return the rule for a table by its name, for a frame. Raises PermissionDenied (`no_rule`, `permission_missing`)."""
+    def visible(self, frame: T, table: str, viewer: Viewer) -> T:
+        """Return what `viewer` may see of a frame, by the rule of a table. Raises like `frames.visible`, PermissionDenied `no_rule`."""
+        from st_auth.access.frames import visible
         from st_auth.access.sql_names import TableNames
 
         rule = TableNames(self.rules.tables, self.rules.schema, "").named(table)
         if rule is None:
             hint = f"Name a table of .streamlit/rules.toml: {', '.join(self.rules.tables) or 'there is none'}."
             raise PermissionDenied(f"There is no rule for the table {table}.", code="no_rule", hint=hint, table=table)
-        require_table(rule, granted)
-        return rule
+        return visible(frame, rule, viewer)

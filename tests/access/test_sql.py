@@ -294,3 +294,12 @@ def test_a_rule_may_use_what_a_statement_may_not() -> None:
     for sql in ("select app.is_mine(1, 2)", "select current_setting('app.x') from sales", "select * from sales, mine"):
         with pytest.raises(PermissionDenied):
             rules.filtered(sql, None, Reader(), lambda _: ())
+
+
+def test_what_stands_inside_of_mask_is_read_too() -> None:
+    rules = Rules(tables={"sales": TableRule("sales", columns={"email": ColumnRule("mask(mask(coalesce(email, :email)))")})})
+
+    asked = SQLRules(rules, "duckdb", "dollar").filtered("select email from sales", None, Reader(), lambda _: COLUMNS)
+
+    assert "mask" not in asked.sql.lower()
+    assert asked.params == {"p0": "ana@acme.com"}

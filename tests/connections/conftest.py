@@ -1,5 +1,6 @@
 """The Snowflake and the object stores that all tests of a process share, each with a provider whose tokens it takes."""
 
+import resource
 from dataclasses import dataclass
 
 import pytest
@@ -14,6 +15,11 @@ PEOPLE = {
     "bob": {"name": "Bob Builder", "region": "us", "roles": ["BUILDER"], "role": "BUILDER"},
     "cyd": {"name": "Cyd Chief", "region": "apac", "roles": ["CHIEF"], "role": "CHIEF"},
 }
+
+
+# Two hundred people's connections and their servers' ends of them are in one process here; many systems begin with 1024 open files.
+_SOFT, _HARD = resource.getrlimit(resource.RLIMIT_NOFILE)
+resource.setrlimit(resource.RLIMIT_NOFILE, (max(_SOFT, min(_HARD, 8192)), _HARD))
 
 
 @dataclass

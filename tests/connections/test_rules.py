@@ -7,6 +7,7 @@ from contextlib import closing
 from dataclasses import replace
 
 import duckdb
+import pandas as pd
 import pytest
 
 from st_auth.access.permissions import Roles
@@ -300,6 +301,25 @@ def test_a_refused_statement_is_a_line_as_well(ana, lines):
             ana.query(sql)
 
     assert [line["code"] for line in lines("query_failed")] == ["no_rule", "query_failed"]
+
+
+# -- frames --------------------------------------------------------------------------------------------------------------------
+
+
+def test_a_frame_has_the_rows_and_columns_that_query_gives(ana, user_of, path):
+    with duckdb.connect(str(path), read_only=True) as connection:
+        whole = connection.sql("select * from sales order by amount").df()
+    lea = user_of("lea", "leads", regions=["eu"])
+
+    for person in (ana, lea):
+        assert person.visible(whole, "sales").equals(person.query("select * from sales order by amount"))
+    assert lea.preview(groups=["analysts"], regions=["us"]).visible(whole, "sales")["amount"].tolist() == [30, 40]
+
+
+def test_a_frame_of_a_table_without_a_rule_is_refused(ana):
+    with pytest.raises(PermissionDenied) as caught:
+        ana.visible(pd.DataFrame({"a": [1]}), "wages")
+    assert (caught.value.code, caught.value.table) == ("no_rule", "wages")
 
 
 # -- as somebody else ----------------------------------------------------------------------------------------------------------

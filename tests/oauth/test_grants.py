@@ -9,7 +9,7 @@ import pytest
 PACKAGE = Path(__file__).parents[2] / "st_auth"
 NOT_OAUTH = {"testing", "connections"}  # a database may well be opened with a password
 OF_DATABASES = {"connection_config.py", "connection_kinds.py", "mongo_url.py", "connect.py"}
-SOURCES = [p for p in PACKAGE.rglob("*.py") if p.parent.name not in NOT_OAUTH and p.name not in OF_DATABASES]
+SOURCES = [p for p in PACKAGE.rglob("*.py") if not NOT_OAUTH & {*p.relative_to(PACKAGE).parts} and p.name not in OF_DATABASES]
 # Token exchange (RFC 8693) would be fine, and device codes would not: they let somebody else's browser finish a login.
 GRANTS = {"authorization_code", "refresh_token", "urn:ietf:params:oauth:grant-type:token-exchange"}
 
