@@ -1,5 +1,6 @@
 """The rule file in SQL: a statement goes in as the author wrote it, and comes out as one that gives this person's rows and columns."""
 
+import logging
 import threading
 from collections import OrderedDict
 from collections.abc import Mapping
@@ -20,6 +21,8 @@ from st_auth.access.sql_rewrite import Bound, Columns, Rewriting
 from st_auth.errors import PermissionDenied
 
 __all__ = ["Filtered", "SQLRules"]
+
+logging.getLogger("sqlglot").setLevel(logging.ERROR)  # its warnings quote the statement, and so values in it
 
 _AT_MOST: Final = 512
 _LONGEST: Final = 100_000

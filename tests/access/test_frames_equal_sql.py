@@ -24,7 +24,7 @@ from st_auth.access.permissions import Granted
 from st_auth.access.rules import ColumnRule, Rules, Scalar, TableRule
 from st_auth.access.sql import SQLRules
 
-CASES = int(os.environ.get("FRAME_CASES", "40"))
+CASES = int(os.environ.get("FRAME_CASES", "25"))
 SCHEMA = pa.schema(
     [
         ("s", pa.string()),

@@ -303,3 +303,11 @@ def test_what_stands_inside_of_mask_is_read_too() -> None:
 
     assert "mask" not in asked.sql.lower()
     assert asked.params == {"p0": "ana@acme.com"}
+
+
+def test_no_statement_is_quoted_in_a_log(caplog: pytest.LogCaptureFixture) -> None:
+    for sql in ("explain select 'CANARY' from sales", "vacuum CANARY", "show CANARY", "select 'CANARY' /*"):
+        with pytest.raises(PermissionDenied):
+            filtered(sql)
+
+    assert "CANARY" not in caplog.text

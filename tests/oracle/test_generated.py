@@ -18,7 +18,7 @@ from tests.oracle.tables import PEOPLE, rules, set_up
 from tests.servers.postgres import PostgresServer
 
 FULL = 5000
-STATEMENTS = int(os.environ.get("ST_AUTH_ORACLE", "1000"))
+STATEMENTS = int(os.environ.get("ST_AUTH_ORACLE", "400"))
 PERSONS = (None, *(person.name for person in PEOPLE))
 
 
