@@ -80,9 +80,9 @@ class Crowd:
             if not live.ended:
                 self.wrong.append(f"{name} was sent away from a login that lives")
             return
-        except ConnectionFailed:
+        except ConnectionFailed as error:
             if not self._was_ended_twice(name):
-                raise
+                self.wrong.append(f"{name} got no answer: {error}")
             return
         with self._lock:
             self.checked += 1
