@@ -9,7 +9,7 @@ import sqlglot
 from sqlglot import exp
 from sqlglot.errors import SqlglotError
 
-__all__ = ["BadRule", "bound_names", "expression", "placed"]
+__all__ = ["BadRule", "expression", "placed"]
 
 _VALUE: Final = re.compile(r"(?<![:\w\\]):([A-Za-z_]\w*)")
 _STAND_IN: Final = "stauthvalue_"
@@ -52,14 +52,6 @@ def _read(node: exp.Expr) -> exp.Expr:
 def masked(column: exp.Expr) -> exp.Expr:
     """`***` where there is a value."""
     return exp.case().when(exp.Is(this=column.copy(), expression=exp.null()), exp.null()).else_(exp.Literal.string(_HIDDEN_TEXT))
-
-
-def bound_names(tree: exp.Expr) -> dict[str, bool]:
-    """The names of the person's values in an expression; True where all of them are asked for: `region in (:regions)`."""
-    names: dict[str, bool] = {}
-    for node in tree.find_all(exp.Placeholder):
-        names[node.name] = names.get(node.name, True) and is_list(node)
-    return names
 
 
 def is_list(node: exp.Expr) -> bool:

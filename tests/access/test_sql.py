@@ -311,3 +311,43 @@ def test_no_statement_is_quoted_in_a_log(caplog: pytest.LogCaptureFixture) -> No
             filtered(sql)
 
     assert "CANARY" not in caplog.text
+
+
+def ruled(rule: TableRule, sql: str = "select * from sales", **how: Any) -> Filtered:
+    return SQLRules(Rules(tables={"sales": rule}), how.get("dialect", "duckdb"), "dollar").filtered(sql, None, Reader(), lambda _: COLUMNS)
+
+
+def test_a_table_whose_columns_are_all_hidden_is_refused() -> None:
+    with pytest.raises(PermissionDenied) as caught:
+        ruled(TableRule("sales", columns=dict.fromkeys(COLUMNS, ColumnRule("hide"))))
+    assert (caught.value.code, caught.value.table) == ("permission_missing", "sales")
+
+
+def test_a_rule_that_is_no_sql_shows_nothing() -> None:
+    with pytest.raises(ConfigError, match="region in"):
+        ruled(TableRule("sales", rows="region in ("))
+
+
+def test_a_rule_may_be_a_value_alone() -> None:
+    assert ruled(TableRule("sales", rows=":email")).sql.endswith("WHERE ($p0)) AS sales")
+
+
+def test_a_column_may_be_named_with_its_catalog() -> None:
+    rules = SQLRules(Rules(tables={"db.main.sales": TableRule("db.main.sales", rows="region = 'eu'")}), "duckdb", "dollar")
+
+    assert rules.filtered("select db.main.sales.amount from db.main.sales", None, Reader(), lambda _: ()).sql.startswith(
+        "SELECT sales.amount"
+    )
+
+
+def test_parameters_in_no_known_form_are_an_error() -> None:
+    with pytest.raises(TypeError, match="dict or a sequence"):
+        filtered("select ? from regions", "x")
+
+
+def test_only_so_many_statements_are_kept() -> None:
+    rules = SQLRules(Rules(tables={"regions": TableRule("regions")}), "duckdb", "dollar")
+    for number in range(520):
+        rules.filtered(f"select {number} from regions", None, Reader(), lambda _: ())
+
+    assert len(rules._compiled) == 512
