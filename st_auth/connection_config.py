@@ -30,6 +30,7 @@ DIALECTS: Final[Mapping[str, str]] = {  # what begins an address of SQLAlchemy's
 _PREFIX: Final = "st_auth."
 _OURS: Final = ("type", "token_from", "login", "resource", "exchange", "rules", "default")
 _TYPES: Final = {str: "text in quotes", int: "a whole number", bool: "true or false", dict: "a table"}
+_SCHEME: Final = re.compile(r"[\w+.-]*:")  # "md:sales", "https://…", ":memory:": DuckDB's own, and no path of a file
 _NAME: Final = re.compile(r"[A-Za-z0-9_-]{1,64}")
 
 
@@ -81,8 +82,9 @@ def connections_of(
     for name, section in sections.items():
         kind = section.get("type") if isinstance(section, Mapping) else None
         if isinstance(kind, str) and kind.startswith(_PREFIX):
-            at = {"path": str(folder / section["path"])} if isinstance(section.get("path"), str) and section["path"] else {}
-            reading = _Section(name, {**section, **at}, reader)
+            path = section.get("path")
+            is_file = isinstance(path, str) and path and not _SCHEME.match(path)
+            reading = _Section(name, {**section, "path": str(folder / path)} if is_file else section, reader)
             if config := reading.config(kind.removeprefix(_PREFIX), tuple(providers)):
                 found[name] = config
     _judge_default(found, reader)

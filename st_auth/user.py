@@ -207,8 +207,7 @@ class User(Personal):
         Needs the permission “rules:preview”. Each query says in its audit line who asked and as whom. Works where the rule file decides.
         Raises PermissionDenied (`permission_missing`).
         """
-        self.require("rules:preview")
-        return Preview(self._here(), self._pool, self._place, groups, claims)
+        return Preview(self._here(), self._pool, self._place, groups, claims, lambda: self.require("rules:preview"))
 
     def bind(self, act: Callable[..., T]) -> Callable[..., T]:
         """Return `act` for a thread of your own, such as one of a pool: there it may use this person's connections, and nobody else's.

@@ -1,6 +1,7 @@
 """[connections.*]: whose credentials open what, and every mistake with its key and its mend."""
 
 import sys
+from pathlib import Path
 
 import pytest
 from hypothesis import example, given, strategies as some
@@ -35,6 +36,23 @@ def test_what_a_kind_is_told_is_kept_without_what_is_ours_and_never_shown():
     assert dict(one.options) == {"account": "acme", "role": "{role}", "session_parameters": {"TIMEZONE": "UTC"}}
     own = read(apps={"type": "st_auth.SnowflakeConnection", "account": "acme", "user": "app", "password": "hunter2-hunter2"})
     assert "hunter2" not in repr(own)
+
+
+@pytest.mark.parametrize(
+    ("path", "opened"),
+    [
+        ("data/x.duckdb", "/srv/app/data/x.duckdb"),
+        ("/data/x.duckdb", "/data/x.duckdb"),
+        ("md:sales", "md:sales"),
+        ("https://acme.com/x.duckdb", "https://acme.com/x.duckdb"),
+        (":memory:", ":memory:"),
+    ],
+)
+def test_the_path_of_a_file_counts_from_the_apps_folder_and_what_is_no_file_stays(path, opened):
+    connections = {"apps": {**DUCK, "path": path}}
+    found = parse({"auth": {**AUTH, "okta": OIDC}, "connections": connections}, Host(port=8501, folder=Path("/srv/app")), env={})
+
+    assert found.connections["apps"].options["path"] == opened
 
 
 def test_other_peoples_connections_are_left_alone():

@@ -49,7 +49,11 @@ def viewer_of(live: LiveSession, pool: Pool, place: Place, reader: Reader | None
 
         def ask(sql: str, params: Any) -> Any:
             handle = handle_of(live, pool.config(rules.connection or None), None, pool, place)
-            return handle._do(lambda connection: connection.query(sql, params, "pandas"))  # noqa: SLF001  # ours, of the same login
+            try:
+                return handle._do(lambda connection: connection.query(sql, params, "pandas"))  # noqa: SLF001  # ours, of the same login
+            except ConnectionFailed as error:
+                failed = withheld(error, Asked(live, handle.name), ())
+            raise failed
 
         return attributes_of(rules.attributes, reader, lambda: pool.ruling.style(pool.config(rules.connection or None)), ask)
 

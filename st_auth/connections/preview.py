@@ -1,6 +1,6 @@
 """The data as somebody else would see it, for people who look after the rules."""
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, TypeVar
 
 from st_auth.access.permissions import Granted
@@ -23,9 +23,19 @@ class Preview(Personal):
     Connections are opened for that person, so nothing is shown that the app's own login could not read.
     """
 
-    __slots__ = ("_live", "_place", "_pool", "_reader", "_seen_as")
+    __slots__ = ("_live", "_place", "_pool", "_reader", "_require", "_seen_as")
 
-    def __init__(self, live: LiveSession, pool: Pool, place: Place, groups: Iterable[str], claims: Mapping[str, Any]) -> None:
+    def __init__(
+        self,
+        live: LiveSession,
+        pool: Pool,
+        place: Place,
+        groups: Iterable[str],
+        claims: Mapping[str, Any],
+        require: Callable[[], None],
+    ) -> None:
+        """`require` raises where the login that asks is over, or may not look as others any more; each use asks it."""
+        require()
         everything = {**claims, "groups": list(groups)}
         roles = pool.ruling.roles
         granted = roles.granted(everything, everything["groups"]) if roles else Granted((), frozenset())
@@ -36,6 +46,7 @@ class Preview(Personal):
             "groups": everything["groups"],
             "roles": list(granted.roles),
         }
+        self._require = require
         self._live = live
         self._place = place
         self._pool = pool
@@ -44,6 +55,7 @@ class Preview(Personal):
 
     def can(self, permission: str) -> bool:
         """Whether they would have this permission."""
+        self._require()
         return self._reader.granted.allows(permission)
 
     def query(self, sql: str, params: Any = None, *, connection: str | None = None, as_: Frame = "pandas") -> Any:
@@ -52,6 +64,7 @@ class Preview(Personal):
 
     def visible(self, frame: T, table: str) -> T:
         """Return what they would see of a frame. Raises like `User.visible`."""
+        self._require()
         return self._pool.ruling.visible(frame, table, self._reader)
 
     def explain(self, sql: str, params: Any = None, *, connection: str | None = None) -> Any:
@@ -59,6 +72,7 @@ class Preview(Personal):
         return self._handle(connection).explain(sql, params, viewer=self._reader)
 
     def _handle(self, name: str | None) -> SQLHandle:
+        self._require()
         config = self._pool.config(name)
         handle = handle_of(self._live, config, None, self._pool, self._place)
         if config.rules == "engine" or not isinstance(handle, SQLHandle):

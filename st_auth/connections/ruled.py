@@ -38,6 +38,7 @@ def audited(asked: Asked, run: Callable[[], Any]) -> Any:
     try:
         frame = run()
     except (PermissionDenied, ConnectionFailed) as error:
+        asked.tables = asked.tables or (getattr(error, "table", ""),)
         _record("query_failed", asked, begun, code=error.code, rows=None)
         raise
     _record("query", asked, begun, code="", rows=len(frame))

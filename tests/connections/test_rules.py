@@ -15,7 +15,7 @@ from st_auth.access.rules import ColumnRule, Rules, TableRule
 from st_auth.config import ConnectionConfig
 from st_auth.connections.pool import Pool
 from st_auth.connections.ruling import Ruling
-from st_auth.errors import ConfigError, ConnectionFailed, PermissionDenied
+from st_auth.errors import ConfigError, ConnectionFailed, LoginRequired, PermissionDenied
 from st_auth.user import User
 from tests.test_live import Anywhere, World
 
@@ -199,6 +199,18 @@ def attributes_of_tests(claims):
     return {"teams": {"blue"}} if claims["sub"] == "ana" else {}
 
 
+def test_what_the_database_says_while_attributes_are_asked_for_reaches_nobody(world, build):
+    rules = replace(RULES, attributes="select cast(team as integer) as teams from members where email <> :subject")
+    user = User(world.begin(subject="bob", email="bob@acme.com"), Anywhere(), world.grants, build(rules))
+
+    for ask in (lambda: user.query("select * from teams"), lambda: user.visible(pd.DataFrame({"team": ["red"]}), "teams")):
+        with pytest.raises(ConnectionFailed) as caught:
+            ask()
+        assert "withheld" in caught.value.hint
+        assert "red" not in f"{caught.value}"
+        assert caught.value.__cause__ is caught.value.__context__ is None
+
+
 def test_attributes_come_from_a_function_of_the_apps(world, build):
     rules = replace(RULES, attributes=f"{__name__}:attributes_of_tests")
     ana = User(world.begin(subject="ana", claims={"sub": "ana"}), Anywhere(), world.grants, build(rules))
@@ -300,7 +312,7 @@ def test_a_refused_statement_is_a_line_as_well(ana, lines):
         with pytest.raises((PermissionDenied, ConnectionFailed)):
             ana.query(sql)
 
-    assert [line["code"] for line in lines("query_failed")] == ["no_rule", "query_failed"]
+    assert [(line["code"], line["tables"]) for line in lines("query_failed")] == [("no_rule", "members"), ("query_failed", "sales")]
 
 
 # -- frames --------------------------------------------------------------------------------------------------------------------
@@ -342,6 +354,30 @@ def test_nobody_else_may_look_as_somebody_else(ana):
     with pytest.raises(PermissionDenied) as caught:
         ana.preview(groups=["leads"])
     assert caught.value.permission == "rules:preview"
+
+
+def test_who_may_not_look_as_others_any_more_cannot_go_on_with_a_look_that_they_have(user_of, world):
+    seen = user_of("lea", "leads", regions=["eu"]).preview(groups=["analysts"], regions=["us"])
+    frame = seen.query("select * from sales")
+    live = world.live.known()[0]
+    about = json.loads(live.stored.profile_json)
+    looks = (
+        lambda: seen.query("select * from sales"),
+        lambda: seen.explain("select * from sales"),
+        lambda: seen.visible(frame, "sales"),
+        lambda: seen.can("sales:read"),
+    )
+
+    live.stored = replace(live.stored, profile_json=json.dumps({**about, "groups": ["analysts"]}).encode())
+    for look in looks:
+        with pytest.raises(PermissionDenied) as caught:
+            look()
+        assert caught.value.permission == "rules:preview"
+
+    world.live.end(live, "logout")
+    for look in looks:
+        with pytest.raises(LoginRequired):
+            look()
 
 
 def test_a_preview_is_for_connections_that_obey_the_file(world, path):

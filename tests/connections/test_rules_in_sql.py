@@ -137,28 +137,31 @@ def test_a_failed_cast_in_postgres_tells_nobodys_address(postgres):
     assert "acme" not in f"{error} {error.hint}"
 
 
-def test_rules_check_shows_which_tables_have_a_policy_where_the_database_decides(postgres, tmp_path, capsys):
-    (tmp_path / ".streamlit").mkdir()
-    url = f"postgresql+psycopg://app@127.0.0.1:{postgres.port}/sales"
-    text = f'[connections.it]\ntype = "st_auth.SQLConnection"\nurl = "{url}"\npassword = "{APP_PASSWORD}"\nrules = "engine"\n'
-    (tmp_path / ".streamlit" / "secrets.toml").write_text(text, "utf-8")
-    (tmp_path / ".streamlit" / "rules.toml").write_text("[tables.deals]\n", "utf-8")
+@pytest.fixture
+def app(postgres, tmp_path):
+    """The folder of an app with PostgreSQL and these rules."""
 
-    assert cli.main(["rules", "check", str(tmp_path)]) == 0
+    def made(rules, more=""):
+        (tmp_path / ".streamlit").mkdir()
+        url = f"postgresql+psycopg://app@127.0.0.1:{postgres.port}/sales"
+        section = f'[connections.it]\ntype = "st_auth.SQLConnection"\nurl = "{url}"\npassword = "{APP_PASSWORD}"\n{more}\n'
+        (tmp_path / ".streamlit" / "secrets.toml").write_text(section, "utf-8")
+        (tmp_path / ".streamlit" / "rules.toml").write_text(rules, "utf-8")
+        return str(tmp_path)
+
+    return made
+
+
+def test_rules_check_shows_which_tables_have_a_policy_where_the_database_decides(app, capsys):
+    assert cli.main(["rules", "check", app("[tables.deals]\n", 'rules = "engine"')]) == 0
     said = capsys.readouterr().out
     assert "it (postgres): the database decides" in said
     assert "public.orders: row security with 2 policies" in said
     assert "public.deals: no row security" in said
 
 
-def test_rules_check_holds_the_file_against_postgres(postgres, tmp_path, capsys):
-    (tmp_path / ".streamlit").mkdir()
-    url = f"postgresql+psycopg://app@127.0.0.1:{postgres.port}/sales"
-    text = f'[connections.it]\ntype = "st_auth.SQLConnection"\nurl = "{url}"\npassword = "{APP_PASSWORD}"\n'
-    (tmp_path / ".streamlit" / "secrets.toml").write_text(text, "utf-8")
-    (tmp_path / ".streamlit" / "rules.toml").write_text('[tables.deals.columns]\nemial = "hide"\n', "utf-8")
-
-    assert cli.main(["rules", "check", str(tmp_path)]) == 1
+def test_rules_check_holds_the_file_against_postgres(app, capsys):
+    assert cli.main(["rules", "check", app('[tables.deals.columns]\nemial = "hide"\n')]) == 1
     said = capsys.readouterr()
     assert "public.own: no rule" in said.out
     assert "rule deals speaks of emial" in said.err
