@@ -68,7 +68,21 @@ def _plain(array: Any) -> Any:
     return array
 
 
-class ArrowFrame:
+class _InColumns:
+    """What is read column by column."""
+
+    _columns: _Columns
+
+    def column(self, name: str) -> Operand:
+        """Return a column as rules see it."""
+        return self._columns.column(name)
+
+    def bind(self, value: Value) -> Value:
+        """Work a value out now."""
+        return self._columns.bind(value)
+
+
+class ArrowFrame(_InColumns):
     """A table of pyarrow."""
 
     def __init__(self, table: Any) -> None:
@@ -78,14 +92,6 @@ class ArrowFrame:
         self._table = table
         self._fewer = False
         self._columns = _Columns(table.column, table.num_rows)
-
-    def column(self, name: str) -> Operand:
-        """Return a column as rules see it."""
-        return self._columns.column(name)
-
-    def bind(self, value: Value) -> Value:
-        """Work a value out now."""
-        return self._columns.bind(value)
 
     def keep(self, rows: Side) -> None:
         """Cut the table."""
@@ -140,7 +146,7 @@ def _without_unused(array: Any) -> Any:
     return pa.DictionaryArray.from_arrays(indices, chunk.dictionary.take(used), ordered=own.ordered)
 
 
-class PandasFrame:
+class PandasFrame(_InColumns):
     """A DataFrame of pandas."""
 
     def __init__(self, frame: Any) -> None:
@@ -153,14 +159,6 @@ class PandasFrame:
 
     def _read(self) -> _Columns:
         return _Columns(lambda name: _array(self._frame[name]), len(self._frame))
-
-    def column(self, name: str) -> Operand:
-        """Return a column as rules see it."""
-        return self._columns.column(name)
-
-    def bind(self, value: Value) -> Value:
-        """Work a value out now."""
-        return self._columns.bind(value)
 
     def keep(self, rows: Side) -> None:
         """Cut the frame; its index is cut with it."""
