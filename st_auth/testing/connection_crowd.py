@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Crowd"]
 
-_SOON = 10.0
+_SOON = 60.0  # on a busy machine an opening may take half of that
 
 
 class Crowd:
@@ -56,7 +56,7 @@ class Crowd:
                 self._ask(name, live)
 
     def _was_ended_twice(self, name: str) -> bool:
-        """Whether the server has ended a person's sessions twice within ten seconds: what was opened again may have met that too."""
+        """Whether the server has ended a person's sessions twice within a minute: what was opened again may have met that too."""
         endings = self._endings[name]
         return len(endings) == 2 and time.monotonic() - endings[0] < _SOON
 

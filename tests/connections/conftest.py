@@ -1,5 +1,6 @@
 """The Snowflake and the object stores that all tests of a process share, each with a provider whose tokens it takes."""
 
+import logging
 import resource
 from dataclasses import dataclass
 
@@ -20,6 +21,9 @@ PEOPLE = {
 # Two hundred people's connections and their servers' ends of them are in one process here; many systems begin with 1024 open files.
 _SOFT, _HARD = resource.getrlimit(resource.RLIMIT_NOFILE)
 resource.setrlimit(resource.RLIMIT_NOFILE, (max(_SOFT, min(_HARD, 8192)), _HARD))
+
+# The driver says at each opening that the environment names a proxy: hundreds of lines above what a test has to say.
+logging.getLogger("snowflake.connector").setLevel(logging.ERROR)
 
 
 @dataclass

@@ -60,8 +60,8 @@ class SnowflakeServer:
         self.stop()
 
     def section(self, **more: object) -> dict[str, object]:
-        """`[connections.…]` for this server."""
-        there = {"host": LOOPBACK, "port": self.port, "protocol": "http"}
+        """`[connections.…]` for this server. fakesnow lets people in one after the other, and the last of a crowd may wait."""
+        there = {"host": LOOPBACK, "port": self.port, "protocol": "http", "login_timeout": 120}
         return {"type": "st_auth.SnowflakeConnection", "account": "acme", "token_from": "default", **there, **more}
 
     def facts(self) -> dict[str, Any]:
