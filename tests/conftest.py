@@ -22,6 +22,7 @@ settings.register_profile("house", derandomize=True, deadline=None, suppress_hea
 settings.load_profile("house")
 
 APPS = Path(__file__).parent / "apps"
+CHROMIUM_NAMES = ("chromium-headless-shell", "chromium", "chromium-browser", "google-chrome")  # without windows where it can be had
 CHROMIUM_FLAGS = [
     "--no-sandbox",
     "--disable-gpu",
@@ -115,14 +116,14 @@ def person() -> Iterator[Callable[..., Browser]]:
 
 @pytest.fixture(scope="session")
 def chromium() -> "Iterator[ChromiumBrowser]":
-    """Debian's Chromium, one a worker."""
+    """The system's Chromium, one a worker."""
     from playwright.sync_api import sync_playwright
 
-    executable = shutil.which("chromium") or shutil.which("chromium-browser") or shutil.which("google-chrome")
-    if executable is None:
+    executables = [path for name in CHROMIUM_NAMES if (path := shutil.which(name))]
+    if not executables:
         pytest.fail("Chromium is missing: make test installs it as root, or apt-get install chromium")
     with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=executable, args=CHROMIUM_FLAGS)
+        browser = playwright.chromium.launch(executable_path=executables[0], args=CHROMIUM_FLAGS)
         yield browser
         browser.close()
 
