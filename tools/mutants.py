@@ -1,262 +1,107 @@
 #!/usr/bin/env python3
-"""Change the protocol code one small thing at a time, and see whether its tests notice: `python tools/mutants.py [MODULE …]`.
+"""Change the code that judges one small thing at a time, and see whether its tests notice: `python tools/mutants.py [MODULE or ROOM …]`.
 
-Each mutant runs in a fork of a process that has collected the tests already: those of the module, then those of the whole client. What
-survives them must stand in docs/mutants.md, by what it is and why nobody can tell.
-Not mutated: words for people (messages, hints, docstrings), types, decorators and `__all__`.
+A room's tests run once, each with the lines that it passes through. Each mutant then runs in a fork: the tests that pass through its line,
+the quickest first. What survives them must stand in docs/mutants.md, by what it is and why nobody can tell.
 """
 
 import argparse
-import ast
-import copy
 import importlib
 import importlib.machinery
 import inspect
 import os
-import re
+import pickle
 import signal
 import sys
 import time
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import partial
 from itertools import zip_longest
 from pathlib import Path
 from types import CodeType
 from typing import Any
 
+from mutations import Mutant, mutants
+
 ROOT = Path(__file__).parents[1]
-ROOM = ROOT / "st_auth" / "oauth"
 REASONS = ROOT / "docs" / "mutants.md"
 LEAST = 90
 TIME_LIMIT = 90
-OWN_TESTS = {
-    "algorithms": ["jwks", "id_token"],
-    "dialect": ["plain"],
-    "profile": ["profile", "tenants", "shipped_profiles"],
-    "quirks": ["shipped_profiles"],
-    "resource": ["authorization", "tokens"],
-}
-_LIBRARIES = ("pytest", "tests.conftest", "hypothesis.strategies", "httpx2", "joserfc.jws", "joserfc.jwk", "authlib.oauth2.rfc7636")
-_WORDY = {
-    *("protocol_violation", "LoginRefused", "ProviderError", "Unavailable", "_mismatch", "Problem"),
-    *("ValueError", "TypeError", "wrong", "refusal"),
-}
-_SAID = {"hint", "mend", "message"}
-_FOR_PEOPLE = re.compile(r"HINT|MEND|CREDENTIALS|NOT_SECURE|ONLY_PLAIN|^(hint|message|mend|__all__)$")
-_COMPARED: dict[type, tuple[type[ast.cmpop], ...]] = {
-    ast.Eq: (ast.NotEq,),
-    ast.NotEq: (ast.Eq,),
-    ast.Lt: (ast.LtE, ast.GtE),
-    ast.LtE: (ast.Lt, ast.Gt),
-    ast.Gt: (ast.GtE, ast.LtE),
-    ast.GtE: (ast.Gt, ast.Lt),
-    ast.In: (ast.NotIn,),
-    ast.NotIn: (ast.In,),
-    ast.Is: (ast.IsNot,),
-    ast.IsNot: (ast.Is,),
-}
-_COUNTED: dict[type, type[ast.operator]] = {
-    ast.Add: ast.Sub,
-    ast.Sub: ast.Add,
-    ast.Mult: ast.FloorDiv,
-    ast.FloorDiv: ast.Mult,
-    ast.Mod: ast.Mult,
-}
+_LIBRARIES = (
+    "pytest",
+    "coverage",
+    "tests.conftest",
+    "hypothesis.strategies",
+    "httpx2",
+    "joserfc.jws",
+    "joserfc.jwk",
+    "authlib.oauth2.rfc7636",
+)
 
 
 @dataclass(frozen=True)
-class Mutant:
-    """One change: the statement or expression of before and after, in the function where it is."""
+class Room:
+    """A package whose modules are changed. `own` says which files of tests a module has where they are not called after it; `whole` are
+    those of everything around.
 
-    module: str
-    place: str
-    line: int
-    before: str
-    after: str
-    code: CodeType
-    function: str
+    `warm` lets the mutants start from a process that has run the tests once. Polars and DuckDB have threads then, which a fork loses.
+    """
+
+    name: str
+    folder: str
+    own: dict[str, list[str]]
+    whole: list[str]
+    warm: bool = False
 
     @property
-    def name(self) -> str:
-        """What documentation calls it; holds no line number, so that it outlives edits elsewhere."""
-        return f"{self.module}.{self.place}: `{self.before}` → `{self.after}`"
+    def path(self) -> Path:
+        return ROOT / "st_auth" / self.name
+
+    @property
+    def modules(self) -> list[str]:
+        """The names of its modules."""
+        return sorted(path.stem for path in self.path.glob("*.py") if path.stem != "__init__")
+
+    def tests(self, module: str) -> list[str]:
+        """The files of tests that are a module's own, then the others."""
+        names = self.own.get(module, [module])
+        return [*(f"{self.folder}/test_{name}.py" for name in names), *self.whole]
 
 
-def mutants(module: str) -> Iterator[Mutant]:
-    """Every mutant of a module, from its source."""
-    path = ROOM / f"{module}.py"
-    tree = ast.parse(path.read_text("utf-8"))
-    for trail in list(_trails(tree, ())):
-        count = len(list(_changed(_at(tree, trail), trail, tree)))
-        for number in range(count):
-            mutated = copy.deepcopy(tree)
-            node = _at(mutated, trail)
-            before = _short(node)
-            new = list(_changed(node, trail, mutated))[number]
-            _put(mutated, trail, new)
-            code = compile(ast.fix_missing_locations(mutated), str(path), "exec")
-            yield Mutant(module, _place(tree, trail), getattr(node, "lineno", 0), before, _short(new), code, _function(tree, trail))
+_SQL = ["sql", "sql_values", "sql_escapes"]
+_FRAMES = ["frames", "frames_equal_sql"]
+_RULES = [f"tests/{name}.py" for name in ("connections/test_rules", "test_rules_config", "test_cli_rules", "test_user")]
+ROOMS = [
+    Room(
+        "oauth",
+        "tests/oauth",
+        {
+            "algorithms": ["jwks", "id_token"],
+            "dialect": ["plain"],
+            "profile": ["profile", "tenants", "shipped_profiles"],
+            "quirks": ["shipped_profiles"],
+            "resource": ["authorization", "tokens"],
+        },
+        ["tests/test_client.py"],
+        warm=True,
+    ),
+    Room(
+        "access",
+        "tests/access",
+        {
+            **dict.fromkeys(("frame_arrow", "frame_casts", "frame_comparisons", "frame_grammar", "frame_kinds", "frame_numbers"), _FRAMES),
+            **dict.fromkeys(("frame_reading", "frame_texts", "frame_values", "frames"), _FRAMES),
+            **dict.fromkeys(("sql_derived", "sql_expressions", "sql_grammar", "sql_known", "sql_names", "sql_params"), _SQL),
+            **dict.fromkeys(("sql", "sql_proof", "sql_rewrite", "rules", "reader"), _SQL),
+        },
+        _RULES,
+    ),
+]
 
 
-Trail = tuple[tuple[str, int | None], ...]
-
-
-def _trails(node: ast.AST, trail: Trail) -> Iterator[Trail]:
-    """Where the nodes are that may be changed, as fields and indices from the top."""
-    for field, value in ast.iter_fields(node):
-        if field in ("annotation", "returns", "decorator_list", "bases", "args") and not isinstance(node, ast.Call):
-            continue
-        for number, child in enumerate(value) if isinstance(value, list) else [(None, value)]:
-            if isinstance(child, ast.AST) and not _is_for_people(node, field, number, child):
-                yield (*trail, (field, number))
-                yield from _trails(child, (*trail, (field, number)))
-
-
-def _is_for_people(parent: ast.AST, field: str, number: int | None, child: ast.AST) -> bool:
-    """Say whether something is words, types or imports: a docstring, a message, a hint, what should have been there."""
-    if isinstance(child, ast.Expr):
-        return isinstance(child.value, ast.Constant)
-    if isinstance(child, ast.Assign):
-        return any(isinstance(target, ast.Name) and _FOR_PEOPLE.search(target.id) for target in child.targets)
-    if isinstance(child, ast.JoinedStr | ast.Import | ast.ImportFrom) or _is_type(parent, child):
-        return True
-    if isinstance(child, ast.keyword):
-        return child.arg in _SAID
-    first = 1 if _called(parent) in {"protocol_violation", "_mismatch"} else 0
-    return _called(parent) in _WORDY and field == "args" and isinstance(child, ast.Constant | ast.BinOp) and (number or 0) >= first
-
-
-def _is_type(parent: ast.AST, child: ast.AST) -> bool:
-    """Say whether something is read by a type checker only: `Literal[…]`, or what a `cast` is to."""
-    is_literal = isinstance(child, ast.Subscript) and isinstance(child.value, ast.Name) and child.value.id == "Literal"
-    return is_literal or (_called(parent) == "cast" and isinstance(child, ast.Constant))
-
-
-def _called(node: ast.AST) -> str:
-    if not isinstance(node, ast.Call):
-        return ""
-    return node.func.id if isinstance(node.func, ast.Name) else getattr(node.func, "attr", "")
-
-
-def _changed(node: ast.AST, trail: Trail, tree: ast.AST) -> Iterator[ast.AST]:
-    """What a node may become."""
-    if isinstance(node, ast.Constant) and (isinstance(_at(tree, trail[:-1]), ast.JoinedStr | ast.FormattedValue) or _is_told(trail, tree)):
-        return
-    for kind, change in _CHANGES.items():
-        if isinstance(node, kind):
-            yield from change(node)
-
-
-def _is_told(trail: Trail, tree: ast.AST) -> bool:
-    """Say whether something stands behind the key in what is yielded of a problem: what is wrong, and how to mend it."""
-    around = [_at(tree, trail[:depth]) for depth in (-1, -2)]
-    return isinstance(around[0], ast.Tuple) and isinstance(around[1], ast.Yield) and trail[-1] != ("elts", 0)
-
-
-def _compared(node: ast.Compare) -> Iterator[ast.AST]:
-    for number, op in enumerate(node.ops):
-        for other in _COMPARED.get(type(op), ()):
-            yield ast.Compare(node.left, [*node.ops[:number], other(), *node.ops[number + 1 :]], node.comparators)
-
-
-def _combined(node: ast.BoolOp) -> Iterator[ast.AST]:
-    yield ast.BoolOp(ast.Or() if isinstance(node.op, ast.And) else ast.And(), node.values)
-
-
-def _affirmed(node: ast.UnaryOp) -> Iterator[ast.AST]:
-    if isinstance(node.op, ast.Not):
-        yield node.operand
-
-
-def _counted(node: ast.BinOp) -> Iterator[ast.AST]:
-    if type(node.op) in _COUNTED:
-        yield ast.BinOp(node.left, _COUNTED[type(node.op)](), node.right)
-
-
-def _other_constants(node: ast.Constant) -> Iterator[ast.AST]:
-    if isinstance(node.value, bool):
-        yield ast.Constant(not node.value)
-    elif isinstance(node.value, int):
-        yield ast.Constant(node.value + 1)
-    elif isinstance(node.value, str):
-        yield ast.Constant(node.value + "x")
-    elif isinstance(node.value, bytes):
-        yield ast.Constant(node.value + b"x")
-
-
-def _returned_nothing(node: ast.Return) -> Iterator[ast.AST]:
-    if node.value is not None and not (isinstance(node.value, ast.Constant) and node.value.value is None):
-        yield ast.Return(ast.Constant(None))
-
-
-def _left_out(node: ast.Raise | ast.Expr) -> Iterator[ast.AST]:
-    if isinstance(node, ast.Raise) or isinstance(node.value, ast.Call):
-        yield ast.Pass()
-
-
-def _turned(node: ast.If | ast.IfExp) -> Iterator[ast.AST]:
-    if not isinstance(node.test, ast.Compare | ast.UnaryOp):
-        yield type(node)(ast.UnaryOp(ast.Not(), node.test), node.body, node.orelse)
-
-
-def _without_keyword(node: ast.Call) -> Iterator[ast.AST]:
-    for number, keyword in enumerate(node.keywords):
-        if keyword.arg is not None and keyword.arg not in _SAID and _called(node) not in _WORDY:
-            yield ast.Call(node.func, node.args, [*node.keywords[:number], *node.keywords[number + 1 :]])
-
-
-_CHANGES: dict[Any, Callable[[Any], Iterator[ast.AST]]] = {
-    ast.Compare: _compared,
-    ast.BoolOp: _combined,
-    ast.UnaryOp: _affirmed,
-    ast.BinOp: _counted,
-    ast.Constant: _other_constants,
-    ast.Return: _returned_nothing,
-    (ast.Raise, ast.Expr): _left_out,
-    (ast.If, ast.IfExp): _turned,
-    ast.Call: _without_keyword,
-}
-
-
-def _at(tree: ast.AST, trail: Trail) -> ast.AST:
-    node = tree
-    for field, number in trail:
-        node = getattr(node, field) if number is None else getattr(node, field)[number]
-    return node
-
-
-def _put(tree: ast.AST, trail: Trail, new: ast.AST) -> None:
-    (field, number), parent = trail[-1], _at(tree, trail[:-1])
-    if number is None:
-        setattr(parent, field, new)
-    else:
-        getattr(parent, field)[number] = new
-
-
-def _place(tree: ast.AST, trail: Trail) -> str:
-    nodes = [_at(tree, trail[:depth]) for depth in range(1, len(trail) + 1)]
-    names = [node.name for node in nodes if isinstance(node, ast.FunctionDef | ast.ClassDef)]
-    assigned = [target.id for node in nodes if isinstance(node, ast.Assign) for target in node.targets if isinstance(target, ast.Name)]
-    return ".".join(names) or "".join(assigned[:1]) or "module"
-
-
-def _function(tree: ast.AST, trail: Trail) -> str:
-    """The function or method whose body holds a change; empty where it is run when the module is loaded."""
-    names = []
-    for depth in range(1, len(trail) + 1):
-        node = _at(tree, trail[:depth])
-        if isinstance(node, ast.ClassDef):
-            names.append(node.name)
-        if isinstance(node, ast.FunctionDef):
-            inside = depth < len(trail) and trail[depth][0] == "body"
-            return ".".join([*names, node.name]) if inside else ""
-    return ""
-
-
-def _short(node: ast.AST) -> str:
-    text = " ".join(ast.unparse(ast.fix_missing_locations(node)).split())
-    return text if len(text) <= 100 else text[:97] + "…"
+def _room(module: str) -> Room:
+    return next(room for room in ROOMS if module in room.modules)
 
 
 # -- running -------------------------------------------------------------------------------------------------------------
@@ -273,7 +118,8 @@ class _Finder:
     """Gives one module its mutated code, wherever it is imported."""
 
     def __init__(self, module: str, code: CodeType) -> None:
-        self._name, self._path, self._code = f"st_auth.oauth.{module}", str(ROOM / f"{module}.py"), code
+        room = _room(module)
+        self._name, self._path, self._code = f"st_auth.{room.name}.{module}", str(room.path / f"{module}.py"), code
 
     def find_spec(self, name: str, *_: object) -> importlib.machinery.ModuleSpec | None:
         if name != self._name:
@@ -283,20 +129,76 @@ class _Finder:
         return importlib.machinery.ModuleSpec(name, loader, origin=self._path)
 
 
+@dataclass
+class Passed:
+    """What the tests did without any mutant: how long each took, and which pass through which line."""
+
+    seconds: dict[str, float] = field(default_factory=dict)
+    lines: dict[int, list[str]] = field(default_factory=dict)
+
+    def through(self, line: int) -> list[str]:
+        """The tests that pass through a line, or through the nearest one before it where that is in the middle of a statement."""
+        nearest = max((one for one in self.lines if one <= line), default=0)
+        return sorted(self.lines.get(nearest, []), key=lambda test: self.seconds.get(test, 0.0))
+
+
 class Judge:
-    """A pytest plugin that collects a module's tests once and runs them for each mutant of a function, in a fork of its own."""
+    """A pytest plugin that collects a module's tests once and runs for each mutant of a function those that could notice, in a fork."""
 
     def __init__(self, module: str, found: Callable[[Mutant], None]) -> None:
-        self._module, self._found = module, found
+        self._module, self._found, self._room = module, found, _room(module)
 
     def pytest_runtestloop(self, session: Any) -> bool:
-        """Run everything once without a mutant, which also warms what is made once in a process; then the mutants."""
-        if not _passes(session):
+        """Run everything once without a mutant, then the mutants."""
+        path = self._room.path / f"{self._module}.py"
+        observe = partial(_observed, session, path)
+        passed = observe() if self._room.warm else _in_fork(observe)
+        if passed is None:
             raise SystemExit(f"{self._module}: its tests fail without any mutant")
-        for mutant in mutants(self._module):
-            if mutant.function and _survives(partial(_patched, session, mutant)):
-                self._found(mutant)
+        items = {item.nodeid: item for item in session.items}
+        for mutant in mutants(path):
+            if mutant.function:
+                through = [items[name] for name in passed.through(mutant.line)]
+                if not through or _survives(partial(_patched, session, mutant, through)):
+                    self._found(mutant)
         return True
+
+
+def _observed(session: Any, path: Path) -> Passed | None:
+    """Run the tests, and say which passed through which line; None where one fails."""
+    import coverage
+
+    observer, passed = coverage.Coverage(data_file=None, include=[str(path)], config_file=False), Passed()
+    observer.start()
+    for item, following in zip_longest(session.items, session.items[1:]):
+        observer.switch_context(item.nodeid)
+        began = time.perf_counter()
+        item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
+        passed.seconds[item.nodeid] = time.perf_counter() - began
+        if session.testsfailed:
+            return None
+    observer.stop()
+    found = observer.get_data().contexts_by_lineno(str(path))
+    passed.lines = {line: [name for name in names if name] for line, names in found.items() if any(names)}
+    return passed
+
+
+def _in_fork(run: Callable[[], Passed | None]) -> Passed | None:
+    """Return what `run` returns in a fork."""
+    reading, writing = os.pipe()
+    if os.fork() == 0:
+        try:
+            _silence()
+            with os.fdopen(writing, "wb") as out:
+                pickle.dump(run(), out)
+        finally:
+            os._exit(0)
+    os.close(writing)
+    with os.fdopen(reading, "rb") as given:
+        said = given.read()
+    os.wait()
+    passed: Passed | None = pickle.loads(said) if said else None
+    return passed
 
 
 def _survives(run: Callable[[], bool]) -> bool:
@@ -306,32 +208,33 @@ def _survives(run: Callable[[], bool]) -> bool:
         signal.alarm(TIME_LIMIT)
         passed = False
         try:
-            silence = os.open(os.devnull, os.O_WRONLY)
-            os.dup2(silence, 1)
-            os.dup2(silence, 2)
+            _silence()
             passed = run()
         finally:
             os._exit(0 if passed else 1)
     return os.waitpid(child, 0)[1] == 0
 
 
-def _patched(session: Any, mutant: Mutant) -> bool:
+def _silence() -> None:
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    os.dup2(nowhere, 1)
+    os.dup2(nowhere, 2)
+
+
+def _patched(session: Any, mutant: Mutant, items: Sequence[Any]) -> bool:
     """Put a mutant's code into the function that is loaded, and run the tests that were collected."""
-    owner: Any = sys.modules[f"st_auth.oauth.{mutant.module}"]
+    package = f"st_auth.{_room(mutant.module).name}."
+    owner: Any = sys.modules[package + mutant.module]
     code = mutant.code
     for name in mutant.function.split("."):
         owner = vars(owner)[name]
         code = next(one for one in code.co_consts if isinstance(one, CodeType) and one.co_name == name)
     function = getattr(owner, "__func__", None) or getattr(owner, "fget", None) or inspect.unwrap(owner)
-    for loaded in [module for name, module in sys.modules.items() if name.startswith("st_auth.oauth.")]:
+    for loaded in [module for name, module in sys.modules.items() if name.startswith(package)]:
         for kept in [value for value in vars(loaded).values() if hasattr(value, "cache_clear")]:
             kept.cache_clear()
     function.__code__ = code
-    return _passes(session)
-
-
-def _passes(session: Any) -> bool:
-    for item, following in zip_longest(session.items, session.items[1:]):
+    for item, following in zip_longest(items, items[1:]):
         item.config.hook.pytest_runtest_protocol(item=item, nextitem=following)
         if session.testsfailed:
             return False
@@ -354,21 +257,16 @@ def _pytest(arguments: Sequence[str], plugins: Sequence[object]) -> int:
     return int(pytest.main([*quiet, *arguments], plugins=list(plugins)))
 
 
-def _tests(module: str) -> list[str]:
-    """The files of tests that are a module's own, then those of the whole client."""
-    names = OWN_TESTS.get(module, [module])
-    return [*(f"tests/oauth/test_{name}.py" for name in names), "tests/test_client.py"]
-
-
 def judge(module: str) -> tuple[list[str], int]:
     """Return the names of a module's mutants that survive, each printed when it does, and how many there are."""
+    room = _room(module)
     reading, writing = os.pipe()
-    everything = list(mutants(module))
+    everything, tests = list(mutants(room.path / f"{module}.py")), room.tests(module)
     if os.fork() == 0:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         with os.fdopen(writing, "w", buffering=1) as out:
             judge = Judge(module, lambda mutant: print(mutant.line, mutant.name, file=out))
-            failed = _pytest(_tests(module), [judge])
+            failed = _pytest(tests, [judge])
             print("done" if failed == 0 else "failed", file=out)
         os._exit(0)
     os.close(writing)
@@ -379,7 +277,7 @@ def judge(module: str) -> tuple[list[str], int]:
     if left.pop() != "done":
         sys.exit(f"{module}: its tests fail without any mutant")
     others = [mutant for mutant in everything if not mutant.function]
-    left += [_survivor(f"{one.line} {one.name}") for one in others if _survives(partial(_from_the_start, one, _tests(module)))]
+    left += [_survivor(f"{one.line} {one.name}") for one in others if _survives(partial(_from_the_start, one, tests))]
     return left, len(everything)
 
 
@@ -395,11 +293,19 @@ def _reasons() -> str:
     return REASONS.read_text("utf-8") if REASONS.exists() else ""
 
 
+def _chosen(names: Sequence[str]) -> Iterator[str]:
+    """The modules that are named, by themselves or by their room; all where none is."""
+    for room in ROOMS:
+        yield from [module for module in room.modules if not names or room.name in names or module in names]
+
+
 def main() -> int:
     """Print each module's score and its survivors; 1 where the whole is under 90 % or a survivor has no reason in docs/mutants.md."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("modules", nargs="*", help="names such as id_token; all of st_auth/oauth if none is given")
-    chosen = parser.parse_args().modules or sorted(path.stem for path in ROOM.glob("*.py") if path.stem != "__init__")
+    parser.add_argument(
+        "modules", nargs="*", help="names such as id_token, or oauth and access for all of a room; everything if none is given"
+    )
+    chosen = list(_chosen(parser.parse_args().modules))
     os.chdir(ROOT)
     sys.path.insert(0, str(ROOT))
     for library in _LIBRARIES:
@@ -411,7 +317,7 @@ def main() -> int:
         total, survived = total + count, survived + len(left)
         bare += len([name for name in left if name not in _reasons()])
         killed, seconds = count - len(left), time.monotonic() - began
-        print(f"{module:15} {killed:4} of {count:4} killed  {100 * killed / max(count, 1):5.1f} %  {seconds:4.0f} s", flush=True)
+        print(f"{module:17} {killed:4} of {count:4} killed  {100 * killed / max(count, 1):5.1f} %  {seconds:4.0f} s", flush=True)
     score = 100 * (total - survived) / max(total, 1)
     print(f"{total - survived} of {total} killed: {score:.1f} %; {bare} survivors without a reason in {REASONS.relative_to(ROOT)}")
     return 1 if score < LEAST or bare else 0
