@@ -9,7 +9,9 @@ BIN    := $(VENV)/bin
 NODE   := $(patsubst %/package-lock.json,%/node_modules/.package-lock.json,$(wildcard tests/servers/*/package-lock.json))
 SERVERS := .venv-fakesnow/.made .venv-secantus/.made .venv-tpch/.made
 CHROMIUM := tests/attacks/test_a25_in_chromium.py
-WORKERS ?= 2
+# For two cores: many tests wait for a server now and then, so three at a time; with a browser each keeps a core busy.
+WORKERS  ?= 3
+BROWSERS ?= 2
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export npm_config_update_notifier := false
@@ -35,9 +37,9 @@ demo-snowflake: $(VENV)/.test .venv-fakesnow/.made  ## the demo with a Snowflake
 	@$(BIN)/python tools/demo_snowflake.py $(ARGS)
 
 test: environments $(NODE)  ## everything the tests need, then all tests
-	@echo "• running all tests, $(WORKERS) at a time: those without a browser first, as Playwright keeps an event loop running in its process"
+	@echo "• running all tests: those without a browser first, as Playwright keeps an event loop running in its process"
 	@$(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal --ignore=tests/browser --ignore=$(CHROMIUM) $(ARGS)
-	@$(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal tests/browser $(CHROMIUM) $(ARGS)
+	@$(BIN)/python -m pytest -q -n $(BROWSERS) --dist worksteal tests/browser $(CHROMIUM) $(ARGS)
 
 check: $(VENV)/.test  ## the fast loop: ruff, types, unit tests (no browser, no flows, no attacks, no databases)
 	@echo "• ruff"
@@ -57,7 +59,7 @@ mutants: $(VENV)/.test  ## change the protocol code itself, one small thing at a
 	@$(BIN)/python tools/mutants.py $(ARGS)
 
 soak: $(VENV)/.test $(SERVERS)  ## the connection contract with a million checks over all kinds, and a minute of tokens that live five seconds
-	@ST_AUTH_SOAK=$${ST_AUTH_SOAK:-1000000} $(BIN)/python -m pytest -q -n $(WORKERS) tests/connections tests/flows/test_connections.py -k "never_cross or tokens_live" $(ARGS)
+	@ST_AUTH_SOAK=$${ST_AUTH_SOAK:-1000000} $(BIN)/python -m pytest -q -n 2 tests/connections tests/flows/test_connections.py -k "never_cross or tokens_live" $(ARGS)
 
 bench: $(VENV)/.test $(NODE) $(SERVERS)  ## measure side by side; ROWS="gate_warm login" for some
 	@$(BIN)/python -m bench $(ROWS)
