@@ -1,6 +1,7 @@
 """DuckDB, embedded: the app's own file, opened for each person with who they are in the variable `st_auth_user`."""
 
 import threading
+import time
 from typing import Any, Final
 from weakref import WeakSet
 
@@ -35,6 +36,7 @@ class DuckDB:
         self._subject = subject
         self._alone = threading.Lock()  # DuckDB refuses a second call to one connection instead of waiting
         self._cursors: WeakSet[Any] = WeakSet()
+        self._over = False
         self.raw = raw
 
     def query(self, sql: str, params: Any, as_: str) -> Any:
@@ -47,15 +49,19 @@ class DuckDB:
 
     def cursor(self) -> Any:
         """Return a cursor, which to DuckDB is a connection of its own: variables are not handed down to it."""
+        import duckdb
+
         with self._alone:
+            if self._over:
+                raise duckdb.ConnectionException
             cursor = self.raw.cursor()
             self._cursors.add(cursor)
         cursor.execute("SET VARIABLE st_auth_user = $1", [self._subject])
         return cursor
 
     def is_over(self, error: Exception) -> bool:
-        """Whether the file was closed under us."""
-        return type(error).__name__ == "ConnectionException"
+        """Whether the file was closed under us, or we have stopped what ran to open it anew: a statement that is stopped has no effect."""
+        return type(error).__name__ == "ConnectionException" or (self._over and type(error).__name__ == "InterruptException")
 
     def failed(self, error: Exception) -> ConnectionFailed:
         """Say that the database refused the statement."""
@@ -64,11 +70,15 @@ class DuckDB:
         return failure(self._name, "query_failed", f"{reason(error)}", hint, error, of_statement=of_statement)
 
     def cancel(self) -> None:
-        """Stop what runs."""
-        for cursor in list(self._cursors):
-            cursor.interrupt()
+        """Stop what runs: three times, as a statement that is on its way does not hear the first."""
+        self._over = True
+        for pause in (0.0, 0.05, 0.5):
+            time.sleep(pause)
+            for cursor in list(self._cursors):
+                cursor.interrupt()
 
     def close(self) -> None:
         """Close the connection; the file stays open while somebody else has it."""
+        self._over = True
         with self._alone:
             self.raw.close()

@@ -3,6 +3,7 @@
 import json
 import subprocess
 import sys
+import threading
 from contextlib import closing
 from dataclasses import replace
 from datetime import timedelta
@@ -221,6 +222,27 @@ def test_a_statement_whose_connection_was_closed_in_another_tab_runs_again_each_
     assert ended_each_time(build(), world.begin(), 4, by_us=True) == (5, "went well")
 
 
+def test_a_statement_that_we_stop_to_close_its_connection_runs_again(build, world):
+    """As when the person's role changes in one tab while a query runs in another; the crowd met it one time in thousands."""
+    pool, live = build(), world.begin()
+    tried = []
+
+    def close():
+        while not list(tried[0]._cursors):
+            pass
+        pool.close_one(live.login_id, "it")
+
+    def act(connection):
+        tried.append(connection)
+        if len(tried) > 1:
+            return connection.query("select a from t", None, "arrow")["a"].to_pylist()
+        threading.Thread(target=close).start()
+        return connection.query("select count(*) from range(20000000000)", None, "arrow")
+
+    assert pool.use(live, pool.config("it"), None, Anywhere(), act) == [1]
+    assert len(tried) == 2
+
+
 def test_a_statement_whose_connection_the_server_has_ended_runs_once_more_and_not_again(build, world):
     assert ended_each_time(build(), world.begin(), 1, by_us=False) == (2, "went well")
     assert ended_each_time(build(), world.begin(), 2, by_us=False) == (2, "failed")
@@ -352,6 +374,7 @@ def test_frames_of_each_library_tell_their_size():
 def test_neither_st_auth_nor_an_app_that_only_configures_connections_loads_a_driver():
     script = """
 import sys
+import threading
 from st_auth import *
 from st_auth.config import Host, parse
 from st_auth.core import build
