@@ -55,7 +55,7 @@ fuzz: $(VENV)/.test  ## change a provider's valid answers 100 000 times: ARGS="-
 oracle: $(VENV)/.test .venv-tpch/.made  ## 5 000 generated statements and TPC-H's 22, under the rules and over tables that are filtered by hand: the same answers?
 	@ST_AUTH_ORACLE=$${ST_AUTH_ORACLE:-5000} $(BIN)/python -m pytest -q -n $(WORKERS) --dist worksteal tests/oracle $(ARGS)
 
-mutants: $(VENV)/.test  ## change the protocol code itself, one small thing at a time: do its tests notice? ARGS="jwks tokens" for some modules
+mutants: $(VENV)/.test  ## change the code that judges answers and rules, one small thing at a time: do its tests notice? ARGS="jwks tokens" for some modules
 	@$(BIN)/python tools/mutants.py $(ARGS)
 
 soak: $(VENV)/.test $(SERVERS)  ## the connection contract with a million checks over all kinds, and a minute of tokens that live five seconds
