@@ -224,7 +224,7 @@ def _silence() -> None:
 def _patched(session: Any, mutant: Mutant, items: Sequence[Any]) -> bool:
     """Put a mutant's code into the function that is loaded, and run the tests that were collected."""
     package = f"st_auth.{_room(mutant.module).name}."
-    owner: Any = sys.modules[package + mutant.module]
+    owner: Any = importlib.import_module(package + mutant.module)  # which may be loaded by the first call only
     code = mutant.code
     for name in mutant.function.split("."):
         owner = vars(owner)[name]
