@@ -10,7 +10,8 @@ import pytest
 
 from st_auth.access.frame_arrow import ArrowFrame
 from st_auth.access.frame_reading import Reading
-from st_auth.access.frames import frame_fault, visible
+from st_auth.access.frame_values import Value
+from st_auth.access.frames import visible
 from st_auth.access.rules import Scalar, TableRule
 from st_auth.access.sql_expressions import expression
 from st_auth.errors import PermissionDenied
@@ -278,3 +279,109 @@ def test_a_quotient_that_the_dialect_gives_for_division_by_zero_hides_no_row(dia
 
     assert rows_of("cast(amount as double) / small is null", DATA, dialect=dialect) == wanted
     assert rows_of("cast(amount as double) / small > 1e300", DATA, dialect=dialect) == ([2] if dialect in ("", "duckdb") else [])
+
+
+class Counting(ArrowFrame):
+    """A table that counts what is worked out beside its columns."""
+
+    bound = 0
+
+    def bind(self, value: Value) -> Value:
+        self.bound += 1
+        return super().bind(value)
+
+
+@pytest.mark.parametrize(
+    ("rows", "bound"),
+    [
+        ("n", 0),
+        ("(n + 1)", 0),
+        ("n + 1 + 1", 0),
+        ("n + 1 + 1 + 1", 1),
+        ("n + 1 + 1 + 1 + 1 + 1", 1),
+        ("n + 1 + 1 + 1 + 1 + 1 + 1", 2),
+        ("(n + 1) + (n + 1)", 1),
+        ("abs(n + 1) + n", 1),
+        ("n + abs(abs(n))", 1),
+        ("n + abs(n)", 0),
+        ("5 + 1 + 1 + 1", 0),
+    ],
+)
+def test_a_value_of_more_than_two_steps_is_worked_out_once(rows: str, bound: int) -> None:
+    frame = Counting(EDGES)
+
+    Reading("sales", reader(), "duckdb", frame, frame.column).value(expression(rows, "duckdb"))
+
+    assert frame.bound == bound
+
+
+@pytest.mark.parametrize("frame", [pl.from_arrow(EDGES), EDGES], ids=["polars", "pyarrow"])
+def test_what_takes_a_columns_place_has_the_type_that_it_says(frame: Any) -> None:
+    asked = rule(
+        wide="wide + 1",
+        f="case when n = 0 then 1 else 2.5e0 end",
+        s="cast(x as text)",
+        b="case when n = 0 then true end",
+        x="case when 1 = 0 then 5 end",
+        money="abs(abs(abs(f)))",
+        zms="zns",
+        g="cast(cast(ms as date) as text)",
+        ms="zus",
+    )
+
+    types = (
+        dict(zip(EDGES.column_names, visible(frame, asked, reader(), "duckdb").to_arrow().schema.types, strict=True))
+        if isinstance(frame, pl.DataFrame)
+        else dict(zip(EDGES.column_names, visible(frame, asked, reader(), "duckdb").schema.types, strict=True))
+    )
+
+    assert types["wide"] == pa.int64()
+    assert types["f"] == types["money"] == pa.float64()
+    assert types["b"] == pa.bool_()
+    assert {str(types[name]) for name in ("s", "x", "g")} <= {"string", "large_string"}
+    assert str(types["zms"]).startswith("timestamp[ns, tz=") and types["ms"] in (pa.timestamp("us", "UTC"), pa.timestamp("us"))
+
+
+def test_polars_writes_small_what_a_database_writes_small() -> None:
+    frame = pl.DataFrame({"n": [0, 1, 2, 3], "s": ["\u0130", "A\u03a3", "b", None]})
+
+    assert rows_of("lower(s) = 'i'", frame) == [0]
+    assert rows_of("lower(s) = 'a\u03c3'", frame) == [1]
+    assert rows_of("upper(s) is null", frame) == [3]
+
+
+def test_a_column_of_a_type_without_a_name_here_is_no_null(database: Any) -> None:
+    frame = database.sql("select 0 as n, uuid() as x, null as y")
+
+    assert "cannot read" in refusal(frame, rule("x = 'a'"))
+    assert rows_of("y is null", frame) == [0]
+    things = pl.DataFrame({"n": [0], "x": pl.Series([object()], dtype=pl.Object), "y": pl.Series([None], dtype=pl.Null)})
+    assert "cannot read" in refusal(things, rule("x = 'a'"))
+    assert rows_of("y is null", things) == [0]
+    assert rows_of("y = 1 or y like 'x'", things) == rows_of("y = 1", frame) == []
+
+
+def test_dictionaries_categories_and_nulls_of_pandas_keep_what_they_are() -> None:
+    sizes = pd.CategoricalDtype(["s", "m", "l"], ordered=True)
+    frame = pd.DataFrame({"n": [0, 1, 2], "size": pd.Series(["s", "l", "s"], dtype=sizes), "same": pd.Series(["s", "m", "s"], dtype=sizes)})
+
+    seen = visible(frame, rule(same="null"), reader())
+    assert seen["same"].cat.ordered and list(seen["same"].cat.categories) == []
+    assert list(seen["size"].cat.categories) == ["s", "m", "l"]
+    assert list(visible(frame, rule("n <> 1"), reader())["size"].cat.categories) == ["s"]
+
+    kinds = pa.array(["p", "q", "p"]).dictionary_encode()
+    ordered = pa.DictionaryArray.from_arrays(kinds.indices, kinds.dictionary, ordered=True)
+    table = pa.table({"n": [0, 1, 2], "kind": ordered, "same": ordered})
+    table = table.replace_schema_metadata({"of": "table"})
+    seen = visible(table, rule("n <> 1", same="null", n="n + 1"), reader(), "duckdb")
+    assert seen.schema.field("kind").type.ordered and seen.schema.field("same").type.ordered
+    assert seen["kind"].combine_chunks().dictionary.to_pylist() == ["p"]
+    assert visible(table, rule(), reader())["kind"].chunk(0).dictionary.to_pylist() == ["p", "q"]
+    assert seen.schema.metadata == {b"of": b"table"} and seen["n"].to_pylist() == [1, 3]
+
+
+def test_fields_of_a_table_keep_what_is_written_beside_them() -> None:
+    table = pa.table({"n": [0]}, schema=pa.schema([pa.field("n", pa.int64(), metadata={"of": "field"})]))
+
+    assert visible(table, rule(n="n + 1"), reader(), "duckdb").schema.field("n").metadata == {b"of": b"field"}
