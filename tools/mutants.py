@@ -70,7 +70,7 @@ class Room:
 
 
 _SQL = ["sql", "sql_values", "sql_escapes"]
-_FRAMES = ["frames", "frame_corners", "frames_equal_sql"]
+_FRAMES = ["frames", "frame_corners", "frame_types", "frames_equal_sql"]
 _RULES = [f"tests/{name}.py" for name in ("connections/test_rules", "test_rules_config", "test_cli_rules", "test_user")]
 ROOMS = [
     Room(

@@ -168,9 +168,10 @@ def chosen(branches: Sequence[tuple[Side, Operand]], default: Operand) -> Operan
             live.append((side, value))
     if not live:
         return default
-    build, like = _common([value for _, value in live] + [default])
-    if like.kind == "null":
+    values = [value for _, value in live] + [default]
+    if all(value.kind == "null" for value in values):
         return NULL
+    build, like = _common(values)
     result = build(default)
     for side, value in reversed(live):
         result = nw.when(side).then(build(value)).otherwise(result)
@@ -190,7 +191,7 @@ def _common(values: Sequence[Operand]) -> tuple[Callable[[Operand], nw.Expr], Va
         return _as_float, Value("float", nw.lit(None), nw.Float64, single=True in singles)
     if len(kinds) > 1:
         raise Unfit(f"gives now {WORDS[min(kinds)]} and now {WORDS[max(kinds)]}; write cast(…) around one")
-    kind = kinds.pop() if kinds else "null"
+    kind = kinds.pop()
     dtypes = {value.dtype for value in columns}
     if kind == "other" or (kind == "decimal" and (len(columns) < len(there) or len(dtypes) > 1)):
         raise Unfit(
