@@ -4,7 +4,7 @@ import pyarrow as pa
 import pytest
 
 from st_auth.access.frames import frame_fault
-from tests.access.test_frames import reader, rows_of, rule
+from tests.access.test_frames import DATA, reader, rows_of, rule
 
 ESCAPING = (
     "bigquery",
@@ -102,3 +102,11 @@ def test_plain_sql_has_an_equivalent_whatever_the_dialect(rows: str, dialect: st
 )
 def test_what_has_no_equivalent_is_said_in_these_words(rows: str, dialect: str, said: str | None) -> None:
     assert frame_fault(rule(rows), dialect) == said
+
+
+def test_a_type_has_one_meaning_under_the_names_that_dialects_give_it() -> None:
+    for dialect in ("duckdb", "postgres", "snowflake", "databricks"):
+        assert rows_of("cast(n as varchar) = '1'", DATA, dialect=dialect) == [1]
+        assert rows_of("cast(n as smallint) = 1", DATA, dialect=dialect) == [1]
+    for dialect in ("duckdb", "postgres"):
+        assert rows_of("cast(day as timestamp) < moment", DATA, dialect=dialect) == [0, 1, 4]

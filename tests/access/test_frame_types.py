@@ -97,3 +97,11 @@ def test_a_database_in_another_zone_compares_moments_by_itself(database: Any) ->
 
     assert rows_of("seen > '2026-03-28 11:59:59Z'", frame) == [0]
     assert rows_of("seen > '2026-03-28T12:00:01Z'", frame) == []
+
+
+def test_the_size_of_a_real_is_a_real() -> None:
+    table = pa.table({"n": [0], "real": pa.array([-0.5], pa.float32())})
+
+    seen = visible(table, rule(real="abs(real)"), reader(), "duckdb")
+
+    assert seen.schema.field("real").type == pa.float32() and seen["real"].to_pylist() == [0.5]
