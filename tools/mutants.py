@@ -70,7 +70,7 @@ class Room:
 
 
 _SQL = ["sql", "sql_values", "sql_escapes"]
-_FRAMES = ["frames", "frames_equal_sql"]
+_FRAMES = ["frames", "frame_corners", "frame_types", "frames_equal_sql"]
 _RULES = [f"tests/{name}.py" for name in ("connections/test_rules", "test_rules_config", "test_cli_rules", "test_user")]
 ROOMS = [
     Room(
@@ -90,7 +90,8 @@ ROOMS = [
         "access",
         "tests/access",
         {
-            **dict.fromkeys(("frame_arrow", "frame_casts", "frame_comparisons", "frame_grammar", "frame_kinds", "frame_numbers"), _FRAMES),
+            **dict.fromkeys(("frame_arrow", "frame_casts", "frame_comparisons", "frame_kinds", "frame_numbers"), _FRAMES),
+            "frame_grammar": ["frame_grammar", *_FRAMES],
             **dict.fromkeys(("frame_reading", "frame_texts", "frame_values", "frames"), _FRAMES),
             **dict.fromkeys(("sql_derived", "sql_expressions", "sql_grammar", "sql_known", "sql_names", "sql_params"), _SQL),
             **dict.fromkeys(("sql", "sql_proof", "sql_rewrite", "rules", "reader"), _SQL),
@@ -224,7 +225,7 @@ def _silence() -> None:
 def _patched(session: Any, mutant: Mutant, items: Sequence[Any]) -> bool:
     """Put a mutant's code into the function that is loaded, and run the tests that were collected."""
     package = f"st_auth.{_room(mutant.module).name}."
-    owner: Any = sys.modules[package + mutant.module]
+    owner: Any = importlib.import_module(package + mutant.module)  # which may be loaded by the first call only
     code = mutant.code
     for name in mutant.function.split("."):
         owner = vars(owner)[name]

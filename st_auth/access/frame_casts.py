@@ -6,13 +6,12 @@ from typing import Final
 
 import narwhals as nw
 
-from st_auth.access.frame_comparisons import moment
+from st_auth.access.frame_comparisons import WHOLE, moment
 from st_auth.access.frame_numbers import Fault, nothing_where
 from st_auth.access.frame_values import MOST, NULL, WORDS, Const, Kind, Operand, Unfit, Value, as_float
 
 __all__ = ["cast", "part_of_date"]
 
-_PARTS: Final = frozenset({"year", "month", "day", "hour", "minute"})
 _INTEGERS: Final = {"smallint": 2**15 - 1, "int": 2**31 - 1, "bigint": MOST}
 _SHAPES: Final = {
     "int": r"\A[+-]?[0-9]{1,18}\z",
@@ -83,7 +82,7 @@ def _to_int(value: Operand, most: int, fault: Fault) -> Operand:
 
 def _known_int(value: Const, most: int) -> Const:
     number = value.value
-    if value.kind == "text" and number.strip("+-").isdecimal() and number.isascii() and len(number.lstrip("+-")) >= len(number) - 1:
+    if value.kind == "text" and WHOLE.fullmatch(number):
         number = int(number)
     elif value.kind != "int":
         raise value.unfit("int")
@@ -95,7 +94,7 @@ def _known_int(value: Const, most: int) -> Const:
 def _nearest(value: Value, fault: Fault) -> Value:
     """To the nearest whole number, halves to the even one; none for what is no number, or too large."""
     bad = (~(value.expr.abs() < float(2**62)) | value.expr.is_nan()).fill_null(value=False)
-    some = nw.when(~bad).then(value.expr).otherwise(nw.lit(None, dtype=nw.Float64))
+    some = nw.when(~bad).then(value.expr)
     down = some.floor()
     whole = down.cast(nw.Int64)
     rest = some - down
@@ -122,11 +121,12 @@ def _to_float(value: Operand, fault: Fault) -> Operand:
 def _read(value: Value, kind: Kind, fault: Fault) -> Value:
     """A text as another kind, where it is plainly one: a database reads more, and stops at the rest."""
     plain = value.expr.str.contains(_SHAPES[kind]).fill_null(value=False)
-    some = nw.when(plain).then(value.expr).otherwise(nw.lit(None, dtype=nw.String))
+    some = nw.when(plain).then(value.expr)
     fault(~plain & ~value.expr.is_null())
     if kind == "date":
         return Value("date", some.str.to_date("%Y-%m-%d"), nw.Date)
-    return Value(kind, some.cast(nw.Int64 if kind == "int" else nw.Float64), nw.Int64 if kind == "int" else nw.Float64)
+    dtype = nw.Int64 if kind == "int" else nw.Float64
+    return Value(kind, some.cast(dtype), dtype)
 
 
 def _to_text(value: Value) -> Value:
@@ -135,7 +135,7 @@ def _to_text(value: Value) -> Value:
     if value.kind == "date":
         return Value("text", value.expr.dt.to_string("%Y-%m-%d"), nw.String)
     if value.kind == "bool":
-        no = nw.when(~value.expr).then(nw.lit("false")).otherwise(nw.lit(None, dtype=nw.String))
+        no = nw.when(~value.expr).then(nw.lit("false"))
         return Value("text", nw.when(value.expr).then(nw.lit("true")).otherwise(no), nw.String)
     raise _cannot(value, "text")
 

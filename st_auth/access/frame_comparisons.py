@@ -33,7 +33,7 @@ _SIGNS: Final[dict[Sign, Callable[[Any, Any], Any]]] = {
     ">=": operator.ge,
 }
 _NUMBERS: Final = frozenset({"int", "float", "decimal"})
-_WHOLE: Final = re.compile(r"[+-]?[0-9]+")
+WHOLE: Final = re.compile(r"[+-]?[0-9]+")
 _NUMBER: Final = re.compile(r"[+-]?[0-9]+(?:\.[0-9]+)?")
 _MOMENT: Final = re.compile(r"(\d{4}-\d\d-\d\d)(?:[ T](\d\d:\d\d(?::\d\d(?:\.\d{1,6})?)?)(Z|[+-]\d\d(?::?\d\d)?)?)?")
 
@@ -52,7 +52,7 @@ def equal(left: Operand, right: Operand, engine: Engine) -> Truth:
 
 def is_in(left: Operand, items: Sequence[Operand], engine: Engine) -> Truth:
     """IN, at once where all the items are known."""
-    if isinstance(left, Value) and left.kind != "bool" and len(items) > 1:
+    if isinstance(left, Value) and len(items) > 1:
         points = [_point(left, item) for item in items if isinstance(item, Const)]
         if len(points) == len(items) and all(point is not None for point in points):
             found = left.expr.is_in([point for point in points if point is not None])
@@ -172,7 +172,7 @@ def _number(left: Value, right: Const) -> Decimal | float:
     if right.kind in _NUMBERS:
         number: Decimal | float = value
         return number
-    if right.kind == "text" and (_WHOLE if left.kind == "int" else _NUMBER).fullmatch(value):
+    if right.kind == "text" and (WHOLE if left.kind == "int" else _NUMBER).fullmatch(value):
         return int(value) if left.kind == "int" else float(value) if left.kind == "float" else _exact(left, Decimal(value), right)
     raise right.unfit(left.kind)
 

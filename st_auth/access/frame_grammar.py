@@ -102,7 +102,7 @@ def fault(tree: exp.Expr, dialect: str) -> str | None:
     for node in tree.walk():
         if type(node) not in PARTS:
             return _named(node)
-        parts = {key for key, value in node.args.items() if value not in (None, [], False) and not key.startswith("_")}
+        parts = {key for key, value in node.args.items() if value not in (None, [], False)}
         if unknown := parts - PARTS[type(node)]:
             return f"{_named(node)} with {min(unknown)}"
         fits, what = _CHECKS.get(type(node), _ALWAYS)

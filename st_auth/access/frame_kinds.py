@@ -91,7 +91,7 @@ class QueryFrame:
 
     def shown(self, instead: Mapping[str, Operand], nulls: frozenset[str], out: frozenset[str]) -> Any:
         """Return the query's frame, collected if the one that went in was."""
-        never = nw.lit(1) == nw.lit(0)
+        never = nw.lit(value=False)
         seen: list[nw.Expr] = [nw.when(never).then(nw.col(name)).alias(name) for name in nulls]
         seen += [self._written(name, value).alias(name) for name, value in instead.items()]
         frame = self._frame.with_columns(*seen) if seen else self._frame

@@ -76,8 +76,7 @@ def _sizes(left: Operand, right: Operand) -> tuple[nw.Expr, nw.Expr, nw.Expr]:
     """Both without their signs, as engines differ about those, and where there is no answer, which they are kept from."""
     one, other = _whole(left), _whole(right)
     bad = ((other == 0) | (one == -(2**63)) | (other == -(2**63))).fill_null(value=False)
-    nothing = nw.lit(None, dtype=nw.Int64)
-    return nw.when(~bad).then(one).otherwise(nothing).abs(), nw.when(~bad).then(other).otherwise(nothing).abs(), bad
+    return nw.when(~bad).then(one).abs(), nw.when(~bad).then(other).abs(), bad
 
 
 def _signed(size: nw.Expr, negative: Any, most: int) -> Value:
@@ -87,8 +86,7 @@ def _signed(size: nw.Expr, negative: Any, most: int) -> Value:
 def nothing_where(bad: nw.Expr, value: Value, fault: Fault) -> Value:
     """The value, and nothing where it cannot be had."""
     fault(bad)
-    kept = nw.when(~bad).then(value.expr).otherwise(nw.lit(None, dtype=value.dtype))
-    return Value(value.kind, kept, value.dtype, value.most, value.single)
+    return replace(value, expr=nw.when(~bad).then(value.expr))
 
 
 def turned(value: Operand, fault: Fault) -> Operand:

@@ -107,7 +107,7 @@ def _claim(values: list[Operand]) -> str:
 
 def like(value: Operand, pattern: Operand, escape: str) -> Truth:
     """LIKE: `%` is any signs, `_` is one, and the sign after `escape` is itself."""
-    if "null" in (value.kind, pattern.kind):
+    if value.kind == "null":
         return Truth(yes=False, no=False)
     if not isinstance(pattern, Const) or pattern.kind != "text":
         raise pattern.unfit("text") if isinstance(pattern, Const) else Unfit("has LIKE with a pattern that is no text")

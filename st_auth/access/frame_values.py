@@ -30,7 +30,6 @@ WORDS: Final[dict[str, str]] = {
     "date": "a date",
     "stamp": "a timestamp",
     "instant": "a timestamp with a time zone",
-    "null": "NULL",
     "other": "a column of a type that rules cannot read",
 }
 _INTEGERS: Final = {nw.Int8: 2**7, nw.Int16: 2**15, nw.Int32: 2**31, nw.Int64: 2**63, nw.UInt8: 2**8, nw.UInt16: 2**16, nw.UInt32: 2**32}
@@ -169,9 +168,10 @@ def chosen(branches: Sequence[tuple[Side, Operand]], default: Operand) -> Operan
             live.append((side, value))
     if not live:
         return default
-    build, like = _common([value for _, value in live] + [default])
-    if like.kind == "null":
+    values = [value for _, value in live] + [default]
+    if all(value.kind == "null" for value in values):
         return NULL
+    build, like = _common(values)
     result = build(default)
     for side, value in reversed(live):
         result = nw.when(side).then(build(value)).otherwise(result)
@@ -186,12 +186,12 @@ def _common(values: Sequence[Operand]) -> tuple[Callable[[Operand], nw.Expr], Va
     columns = [value for value in values if isinstance(value, Value)]
     singles = {value.single for value in columns}
     if "float" in kinds and kinds <= numbers and not any(value.kind == "decimal" for value in columns):
-        if singles != {False} and (singles != {True} or len(columns) < len(there)):
+        if True in singles and (False in singles or len(columns) < len(there)):
             raise Unfit("mixes REAL with other numbers; write cast(… as double) around it")
         return _as_float, Value("float", nw.lit(None), nw.Float64, single=True in singles)
     if len(kinds) > 1:
         raise Unfit(f"gives now {WORDS[min(kinds)]} and now {WORDS[max(kinds)]}; write cast(…) around one")
-    kind = kinds.pop() if kinds else "null"
+    kind = kinds.pop()
     dtypes = {value.dtype for value in columns}
     if kind == "other" or (kind == "decimal" and (len(columns) < len(there) or len(dtypes) > 1)):
         raise Unfit(
