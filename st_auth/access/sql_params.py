@@ -95,7 +95,7 @@ def _mark_pyformat(sql: str, params: Any, bound: list[Any]) -> str:
 
 def _mark_dollar(sql: str, params: Any, bound: list[Any]) -> str:
     """`?` gets its number here, by the tokens; `$1` and `$name` are found in the tree."""
-    text, count = sql, 0
+    text = sql
     signs = [token for token in Dialect.get_or_raise("duckdb").tokenize(sql) if token.token_type is TokenType.PLACEHOLDER]
     for count, sign in enumerate(reversed(signs)):
         text = f"{text[: sign.start]} {marker(len(bound) + len(signs) - 1 - count)} {text[sign.end + 1 :]}"
@@ -118,7 +118,7 @@ def marked(tree: exp.Expr, params: Any, style: Style, bound: list[Any]) -> exp.E
             raise ValueError("The statement asks for a parameter that params does not have.")
         return exp.column(_added(key, bound).strip())
 
-    return tree.transform(replaced, copy=False)
+    return tree.transform(replaced)
 
 
 def _added(key: Any, bound: list[Any]) -> str:
