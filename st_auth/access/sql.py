@@ -101,7 +101,7 @@ class SQLRules:
             require_readable(tree, self._dialect, self._functions)
             bound: list[Bound] = [("param", key) for key in keys]
             rewriting = self._rewriting(self._names, self._dialect, granted, columns, bound)
-            text = rewriting.run(tree).sql(dialect=self._dialect, comments=False, copy=False, unsupported_level=ErrorLevel.RAISE)
+            text = rewriting.run(tree).sql(dialect=self._dialect, comments=False, unsupported_level=ErrorLevel.RAISE)
             self._prove(text, rewriting)
             text = rewriting.written(text)
         except UnsupportedError:

@@ -52,7 +52,7 @@ def derived(
     if rule.rows:
         select.set("where", exp.Where(this=rewriting.placed(rule.rows)))
     fasten(column for column in select.find_all(exp.Column) if column.find_ancestor(exp.Query) is not select)
-    text = select.sql(dialect=dialect, comments=False, copy=False, unsupported_level=ErrorLevel.RAISE)
+    text = select.sql(dialect=dialect, comments=False, unsupported_level=ErrorLevel.RAISE)
     return Derived(text, tuple(f"{rule.name}.{column}" for column, what in hidden.items() if what == HIDE))
 
 

@@ -132,6 +132,13 @@ def test_a_column_of_another_table_in_a_rule_keeps_its_schema_and_catalog() -> N
     assert "(SELECT MAX(db.main.y.a) FROM db.main.y WHERE main.z.b = st_auth_t.b)" in ask("select * from main.t", rule).sql
 
 
+def test_a_rule_of_its_own_pivot_compares_the_columns_that_it_names() -> None:
+    """Some generators take the qualifiers away there: a column would be compared with itself, and every row be shown."""
+    rule = TableRule("t", rows="a in (select c from (pivot (select y.c, y.d from z as y where y.a = t.a) on d in (1) using sum(c)))")
+
+    assert "(SELECT y.c, y.d FROM z AS y WHERE y.a = st_auth_t.a)" in ask("select * from t", rule).sql
+
+
 def test_a_rule_asks_for_columns_and_is_written_in_the_dialect() -> None:
     asked: list[str] = []
     rules = Rules(tables=named(TableRule("Sal es", rows="a = 1 /* CANARY */", columns={"a": ColumnRule("null")})))
