@@ -65,6 +65,10 @@ def test_a_table_with_a_schema_is_never_a_cte() -> None:
             "select * from sales pivot (sum(a) for b in ('x')) tablesample (10 percent)",
             f"SELECT * FROM (SELECT * FROM {SEEN}) PIVOT(SUM(a) FOR b IN ('x')) TABLESAMPLE SYSTEM (10 PERCENT)",
         ),
+        (
+            "select * from (sales s tablesample (10 percent) lateral view explode(b) t as c)",
+            f"SELECT * FROM ((SELECT * FROM {SEEN}) AS s CROSS JOIN UNNEST(b) AS t(c) TABLESAMPLE SYSTEM (10 PERCENT))",
+        ),
         ("select * from sales pivot (sum(a) for b in ('x'))", f"SELECT * FROM {SEEN} PIVOT(SUM(a) FOR b IN ('x'))"),
     ],
 )
