@@ -69,7 +69,7 @@ class Room:
         return [*(f"{self.folder}/test_{name}.py" for name in names), *self.whole]
 
 
-_SQL = ["reader", "sql_grammar", "sql_expressions", "sql_corners", "sql", "sql_values", "sql_escapes"]
+_SQL = ["reader", "sql_grammar", "sql_expressions", "sql_proof", "sql_corners", "sql", "sql_values", "sql_escapes"]
 _FRAMES = ["frames", "frames_equal_sql"]
 _RULES = [f"tests/{name}.py" for name in ("connections/test_rules", "test_rules_config", "test_cli_rules", "test_user")]
 ROOMS = [

@@ -130,6 +130,13 @@ def test_a_rule_calls_its_table_by_the_last_part_of_its_name() -> None:
         assert ask("select * from main.box", TableRule(name, rows="box.a = 1")).sql.endswith("WHERE (st_auth_t.a = 1)) AS box")
 
 
+def test_a_value_that_a_rule_names_twice_is_bound_once() -> None:
+    asked = ask("select * from t, t u", TableRule("t", rows="a = :email or b = :email"))
+
+    assert asked.sql.count("$p0") == 4
+    assert asked.params == {"p0": "ana@acme.com"}
+
+
 def test_a_column_of_another_table_in_a_rule_keeps_its_schema_and_catalog() -> None:
     rule = TableRule("main.t", rows="t.a = (select max(db.main.y.a) from db.main.y where main.z.b = t.b)")
 
