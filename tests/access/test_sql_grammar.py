@@ -171,6 +171,7 @@ def table(**parts: Any) -> exp.Select:
         (exp.Literal(this="1", is_string=False, x="a;b"), "a word that is none in Literal"),
         (exp.DataType(this="a;b", kind="geometry"), "a word that is none in DataType"),
         (exp.Null(this="a;b"), "a word that is none in Null"),
+        (exp.Null(x="a;b"), "a word that is none in Null"),
         (exp.Anonymous(this="stats", expressions=[]), "the function stats"),
         (exp.Anonymous(this="lower x", expressions=[]), "the function lower x"),
         (exp.Anonymous(this=exp.to_identifier("stats"), expressions=[]), "the function stats"),
