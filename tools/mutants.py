@@ -69,7 +69,7 @@ class Room:
         return [*(f"{self.folder}/test_{name}.py" for name in names), *self.whole]
 
 
-_SQL = ["sql", "sql_values", "sql_escapes"]
+_SQL = ["reader", "sql_grammar", "sql_expressions", "sql_proof", "sql_corners", "sql", "sql_values", "sql_escapes"]
 _FRAMES = ["frames", "frame_corners", "frame_types", "frames_equal_sql"]
 _RULES = [f"tests/{name}.py" for name in ("connections/test_rules", "test_rules_config", "test_cli_rules", "test_user")]
 ROOMS = [
@@ -144,9 +144,12 @@ class Passed:
 
 
 class Judge:
-    """A pytest plugin that collects a module's tests once and runs for each mutant of a function those that could notice, in a fork."""
+    """A pytest plugin that collects a module's tests once and runs for each mutant of a function those that could notice, in a fork.
 
-    def __init__(self, module: str, found: Callable[[Mutant], None]) -> None:
+    `found` is told of each that survives, and whether any test met it: a function may be called only when its module is loaded.
+    """
+
+    def __init__(self, module: str, found: Callable[[Mutant, bool], None]) -> None:
         self._module, self._found, self._room = module, found, _room(module)
 
     def pytest_runtestloop(self, session: Any) -> bool:
@@ -161,7 +164,7 @@ class Judge:
             if mutant.function:
                 through = [items[name] for name in passed.through(mutant.line)]
                 if not through or _survives(partial(_patched, session, mutant, through)):
-                    self._found(mutant)
+                    self._found(mutant, bool(through))
         return True
 
 
@@ -170,6 +173,7 @@ def _observed(session: Any, path: Path) -> Passed | None:
     import coverage
 
     observer, passed = coverage.Coverage(data_file=None, include=[str(path)], config_file=False), Passed()
+    observer.set_option("run:disable_warnings", ["no-data-collected"])
     observer.start()
     for item, following in zip_longest(session.items, session.items[1:]):
         observer.switch_context(item.nodeid)
@@ -266,18 +270,22 @@ def judge(module: str) -> tuple[list[str], int]:
     if os.fork() == 0:
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)
         with os.fdopen(writing, "w", buffering=1) as out:
-            judge = Judge(module, lambda mutant: print(mutant.line, mutant.name, file=out))
+            judge = Judge(module, lambda mutant, met: print(mutant.line if met else 0, mutant.name, file=out))
             failed = _pytest(tests, [judge])
             print("done" if failed == 0 else "failed", file=out)
         os._exit(0)
     os.close(writing)
-    left = []
+    left, unmet = [], []
     with os.fdopen(reading) as lines:
-        left.extend(_survivor(line.rstrip("\n")) for line in lines)
+        for line in map(str.rstrip, lines):
+            if line.startswith("0 "):
+                unmet.append(line.removeprefix("0 "))
+            else:
+                left.append(_survivor(line))
     os.wait()
     if left.pop() != "done":
         sys.exit(f"{module}: its tests fail without any mutant")
-    others = [mutant for mutant in everything if not mutant.function]
+    others = [mutant for mutant in everything if not mutant.function or mutant.name in unmet]
     left += [_survivor(f"{one.line} {one.name}") for one in others if _survives(partial(_from_the_start, one, tests))]
     return left, len(everything)
 

@@ -10,9 +10,7 @@ from st_auth.access.rules import Scalar, only, scalars
 from st_auth.errors import PermissionDenied
 from st_auth.oauth.login import claim_at
 
-__all__ = ["OWN_VALUES", "Reader", "own_values"]
-
-OWN_VALUES: Final = ("subject", "issuer", "email", "groups", "roles")
+__all__ = ["Reader", "own_values"]
 
 _NOTHING: Final[Mapping[str, Any]] = MappingProxyType({})
 

@@ -124,7 +124,7 @@ class SQLRules:
             raise unsafe(f"more than {_LONGEST:,} characters", "Write it as several queries.")
         statements = [statement for statement in sqlglot.parse(sql, dialect=self._dialect) if statement is not None]
         if len(statements) != 1:
-            raise unsafe("none or several statements" if statements else "no statement", "Run one statement at a time.")
+            raise unsafe("several statements" if statements else "no statement", "Run one statement at a time.")
         return statements[0]
 
     def _said(self, viewer: Viewer, what: str, name: str) -> tuple[Any, bool]:

@@ -32,7 +32,7 @@ def expression(text: str, dialect: str) -> exp.Expr:
         raise BadRule(f"is no expression in the SQL of {dialect} ({str(error).splitlines()[0]})") from None
     if not isinstance(tree, exp.Condition) or isinstance(tree, exp.Query):
         raise BadRule("is no expression; write one as it would stand in a WHERE or a SELECT")
-    tree = tree.transform(_read, copy=False)
+    tree = tree.transform(_read)
     for node in tree.walk():
         if any(isinstance(value, str) and _STAND_IN in value for value in node.args.values()):
             raise BadRule("has a :name inside quotes; values are bound, so they need none")
@@ -45,7 +45,7 @@ def _read(node: exp.Expr) -> exp.Expr:
     if isinstance(node, exp.Anonymous) and str(node.this).lower() == "mask":
         if len(node.expressions) != 1:
             raise BadRule("gives mask() something else than one column")
-        return masked(node.expressions[0].transform(_read, copy=False))
+        return masked(node.expressions[0].transform(_read))
     return node
 
 

@@ -70,7 +70,7 @@ _SEQUENCE: Final = frozenset({"nextval", "currval"})
 def require_readable(statement: exp.Expr, dialect: str, functions: frozenset[str]) -> None:
     """Raise PermissionDenied (`statement_refused`) unless each node is known; `functions` are harmless by the rule file."""
     if not isinstance(statement, exp.Query | exp.Pivot):
-        raise unsafe(_SAID.get("Command", ""), "Only statements that read can obey rules.")
+        raise unsafe(_SAID["Command"], "Only statements that read can obey rules.")
     known, sources = BY_NAME[dialect] | functions, TABLES_BY_NAME.get(dialect, frozenset()) | functions
     for node in statement.walk():
         _require_known(node, known)

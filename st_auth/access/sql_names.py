@@ -77,7 +77,7 @@ class TableNames:
 
     def _spellings(self, name: tuple[str, ...]) -> list[tuple[str, ...]]:
         spellings = [name]
-        if any(name[:-1] == self._schema[-length:] for length in range(1, len(self._schema) + 1)):  # with what leads to it or without
+        if (lead := name[:-1]) and lead == self._schema[-len(lead) :]:  # with what leads to it or without
             spellings.append(name[-1:])
         if len(name) == 1 and self._schema:
             spellings.append((*self._schema, *name))

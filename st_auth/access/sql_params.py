@@ -95,7 +95,7 @@ def _mark_pyformat(sql: str, params: Any, bound: list[Any]) -> str:
 
 def _mark_dollar(sql: str, params: Any, bound: list[Any]) -> str:
     """`?` gets its number here, by the tokens; `$1` and `$name` are found in the tree."""
-    text, count = sql, 0
+    text = sql
     signs = [token for token in Dialect.get_or_raise("duckdb").tokenize(sql) if token.token_type is TokenType.PLACEHOLDER]
     for count, sign in enumerate(reversed(signs)):
         text = f"{text[: sign.start]} {marker(len(bound) + len(signs) - 1 - count)} {text[sign.end + 1 :]}"

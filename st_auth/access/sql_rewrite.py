@@ -111,8 +111,7 @@ class Rewriting:
     def _derived(self, table: exp.Table, rule: TableRule, hidden: Mapping[str, str]) -> None:
         """Put a name of ours in the table's place, for which the SELECT is written in the end; its alias and what stands behind it stay."""
         _name_alias(table)
-        if len(table.parts) > 1:
-            self._unqualified.add(parts_of(table, self._dialect))
+        self._unqualified.add(parts_of(table, self._dialect))
         made = derived(table, rule, hidden, self._columns, self._number, self._dialect)
         self.hidden += made.hidden
         self._texts.append(made.sql)

@@ -52,6 +52,21 @@ def test_every_key_must_hold_and_within_a_key_any_value_suffices(allow, refused)
     assert check(allow) == refused
 
 
+@pytest.mark.parametrize(
+    ("allow", "somebody", "said"),
+    [
+        (Allow(groups=("admins",)), person(), "in none of the groups that may use it."),
+        (Allow(email=("ana@acme.com",)), person(email_verified=None), "does not confirm an e-mail address for it."),
+        (Allow(email=("bob@acme.com",)), person(), "not on the list of those who may use it."),
+        (Allow(email_domain=("other.com",)), person(), "not of a company that may use it."),
+    ],
+)
+def test_a_refusal_tells_the_person_why(allow, somebody, said):
+    with pytest.raises(LoginRefused) as refused:
+        judge_allow(allow, somebody, CLAIM)
+    assert refused.value.hint.endswith(said)
+
+
 @pytest.mark.parametrize("verified", [False, None, "true", 1])
 def test_an_address_that_is_not_verified_does_not_count(verified):
     assert check(Allow(email_domain=("acme.com",)), person(email_verified=verified)) == "email"

@@ -28,6 +28,7 @@ def test_several_roles_grant_what_each_of_them_does_in_the_order_of_the_file():
 
     assert somebody.roles == ("analysts", "leads")
     assert somebody.permissions == {"sales:read", "sales:*", "people:read"}
+    assert [somebody.allows(wanted) for wanted in ("people:read", "sales:write", "people:write")] == [True, True, False]
 
 
 @pytest.mark.parametrize("groups", [(), ["unknown"], ["Analysts"], ["analysts "], ["analyst"]])
