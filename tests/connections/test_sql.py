@@ -2,7 +2,7 @@
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import suppress
+from contextlib import closing, suppress
 from decimal import Decimal
 from functools import partial
 from typing import ClassVar
@@ -458,6 +458,35 @@ def test_other_claims_open_another_connection_and_end_the_first(as_app, issuer):
 
 
 # -- the end ---------------------------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("question", range(1, 9))
+def test_a_session_that_is_dropped_while_it_is_opened_is_opened_once_more(as_person, gateway, question):
+    ground = as_person()
+    gateway.drops = [question]
+
+    assert ground.column(ground.log_in("ana"), "select current_user::text as me") == ["ana"]
+    assert len(gateway.tokens) == 2
+
+
+def test_a_session_that_is_dropped_when_it_is_opened_beside_another_is_opened_once_more(as_person, gateway):
+    ground = as_person()
+    ana = ground.log_in("ana")
+    with ground.runs.of(ana.login_id), closing(ground.handle(ana).cursor()):
+        gateway.drops = [1]
+
+        assert ground.column(ana, "select current_user::text as me") == ["ana"]
+    assert gateway.drops == []
+
+
+def test_a_server_that_drops_each_session_is_told_of(as_person, gateway):
+    ground = as_person()
+    ana = ground.log_in("ana")
+    gateway.drops = [1] * 1000
+
+    with pytest.raises(ConnectionFailed, match="closed"):
+        ground.column(ana, "select 1 as one")
+    assert len(gateway.drops) > 990
 
 
 def test_a_server_that_restarts_is_entered_again(as_app, postgres):

@@ -24,7 +24,10 @@ _ASK_FOR_PASSWORD = b"R" + struct.pack("!ii", 8, 3)
 
 
 class PostgresGateway:
-    """A thread of its own. `tokens` has the id of each token that was let in, in order; `refused` what was said to the others."""
+    """A thread of its own. `tokens` has the id of each token that was let in, in order; `refused` what was said to the others.
+
+    `drops` says of each of the next sessions at which of its questions it ends.
+    """
 
     def __init__(self, issuer: str, server_port: int) -> None:
         self._issuer = issuer
@@ -36,6 +39,7 @@ class PostgresGateway:
         self._writers: set[asyncio.StreamWriter] = set()
         self.tokens: list[str] = []
         self.refused: list[str] = []
+        self.drops: list[int] = []
         self.port = 0
 
     def __enter__(self) -> Self:
@@ -75,7 +79,8 @@ class PostgresGateway:
                 writers.add(to_server)
                 self._writers.add(to_server)
                 to_server.write(first)
-                await asyncio.gather(_carry(client, to_server), _carry(server, to_client))
+                at_most = self.drops.pop(0) - 1 if self.drops else None
+                await asyncio.gather(_carry(client, to_server, at_most), _carry(server, to_client))
         except (OSError, asyncio.IncompleteReadError):
             pass
         finally:
@@ -126,10 +131,11 @@ def _only(value: str) -> dict[str, Any]:
     return {"essential": True, "value": value}
 
 
-async def _carry(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-    """Carry what one side says to the other; when it falls silent for good, so does the other side."""
+async def _carry(reader: asyncio.StreamReader, writer: asyncio.StreamWriter, at_most: int | None = None) -> None:
+    """Carry what one side says to the other; when it falls silent for good, or has said so much, so does the other side."""
     with suppress(OSError):
-        while data := await reader.read(65536):
+        while (data := await reader.read(65536)) and at_most != 0:
             writer.write(data)
             await writer.drain()
+            at_most = None if at_most is None else at_most - 1
     writer.close()

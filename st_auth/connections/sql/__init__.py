@@ -6,7 +6,7 @@ import re
 import threading
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import date, datetime, time as time_of_day, timedelta
 from decimal import Decimal
@@ -89,34 +89,22 @@ class SQL:
 
     def open(self) -> None:
         """Open the session that stays, and be who the section says in it once, so that a wrong role is told now."""
+        driver_errors = self._sqlalchemy.exc.DBAPIError, self.raw.dialect.loaded_dbapi.Error
         try:
-            if not self._try():
-                self._try(again=True)  # it was dropped as soon as it was there
+            with suppress(*driver_errors):  # it may have been dropped after its login; who had no session yet cannot tell
+                self._begin()
+                self._is_open = True
+            if not self._is_open:
+                self._begin()
         except BaseException:
             self.close()
             raise
         self._is_open = True
         self._opening = replace(self._opening, login=None)  # a later session reads it anew from the vault
 
-    def _try(self, *, again: bool = False) -> bool:
-        """Open a session and be somebody in it; False where the server dropped it meanwhile, which is an error the second time."""
-        driver = None
-        try:
-            with self._session() as connection:
-                self.tell(driver := connection.connection.driver_connection)
-        except Exception as error:
-            if again or not self._was_dropped(error, driver):
-                raise
-            return False
-        return True
-
-    def _was_dropped(self, error: Exception, driver: Any) -> bool:
-        """Whether the connection is gone: SQLAlchemy says so of its own errors; those of a driver that we asked past it are shown to it."""
-        if isinstance(error, self._sqlalchemy.exc.DBAPIError):
-            return error.connection_invalidated
-        if driver is None or isinstance(error, StAuthError):
-            return False
-        return self.raw.dialect.is_disconnect(error, driver, None)  # type: ignore[arg-type]  # it looks what it is
+    def _begin(self) -> None:
+        with self._session() as connection:
+            self.tell(connection.connection.driver_connection)
 
     def query(self, sql: str, params: Any, as_: str) -> Any:
         """Run a statement in a transaction of its own; `params` is a dict whose values stand for `:name`."""
