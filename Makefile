@@ -12,6 +12,7 @@ CHROMIUM := tests/attacks/test_a25_in_chromium.py
 # For two cores: many tests wait for a server now and then, so three at a time; with a browser each keeps a core busy.
 WORKERS  ?= 3
 BROWSERS ?= 2
+RULES    := tests/access tests/test_user.py tests/test_rules_config.py tests/test_cli_rules.py tests/connections/test_rules.py tests/connections/test_rules_in_sql.py
 
 export PIP_DISABLE_PIP_VERSION_CHECK := 1
 export npm_config_update_notifier := false
@@ -23,7 +24,7 @@ export NODE_EXTRA_CA_CERTS ?= $(SYSTEM_CA)
 endif
 
 .DEFAULT_GOAL := help
-.PHONY: environments help demo demo-snowflake test check fuzz oracle mutants soak bench cases fresh lock clean
+.PHONY: environments help demo demo-snowflake test check fuzz oracle mutants coverage soak bench cases fresh lock clean
 
 help:  ## say what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## /\1|/' | while IFS='|' read -r name what; do printf '  make %-14s %s\n' "$$name" "$$what"; done
@@ -57,6 +58,10 @@ oracle: $(VENV)/.test .venv-tpch/.made  ## 5 000 generated statements and TPC-H'
 
 mutants: $(VENV)/.test  ## change the code that judges answers and rules, one small thing at a time: do its tests notice? ARGS="jwks tokens" for some modules
 	@$(BIN)/python tools/mutants.py $(ARGS)
+
+coverage: $(VENV)/.test  ## the rules of who may see what: does a test pass each line and each branch?
+	@$(BIN)/python -m coverage run --source=st_auth/access -m pytest -q -n 0 $(RULES) $(ARGS)
+	@$(BIN)/python -m coverage report --show-missing --fail-under=100
 
 soak: $(VENV)/.test $(SERVERS)  ## the connection contract with a million checks over all kinds, and a minute of tokens that live five seconds
 	@ST_AUTH_SOAK=$${ST_AUTH_SOAK:-1000000} $(BIN)/python -m pytest -q -n 2 tests/connections tests/flows/test_connections.py -k "never_cross or tokens_live" $(ARGS)

@@ -20,6 +20,7 @@ from tests.connections.cursors import CursorContract
 from tests.connections.grounds import TokenGround, builder
 from tests.servers.postgres import APP_PASSWORD, REGIONS, PostgresServer
 from tests.servers.postgres_gateway import AUDIENCE, PostgresGateway
+from tests.servers.postgres_line import PostgresLine
 from tests.servers.processes import wait_until
 
 PEOPLE = {name: {"name": name.title(), "region": region, "preferred_username": name} for name, region in REGIONS.items()}
@@ -81,8 +82,8 @@ class PersonGround(SQLGround, TokenGround):
 class AppGround(SQLGround):
     """The app's login, and the engine is told for each statement who the person is."""
 
-    def __init__(self, issuer, server, **more):
-        url = f"postgresql+psycopg://app@127.0.0.1:{server.port}/sales"
+    def __init__(self, issuer, server, *, port=None, **more):
+        url = f"postgresql+psycopg://app@127.0.0.1:{port or server.port}/sales"
         own = {"url": url, "password": APP_PASSWORD, "rules": "engine"}
         super().__init__(issuer, server, {**own, "set": {"app.user": "{sub}"}, "as_role": "{sub}", **more})
 
@@ -111,6 +112,18 @@ def as_app(issuer, postgres):
     with builder(partial(AppGround, issuer, postgres)) as build:
         yield build
     postgres.ask("alter role app login")
+
+
+@pytest.fixture
+def line(postgres):
+    with PostgresLine(postgres.port) as line:
+        yield line
+
+
+@pytest.fixture
+def over_line(issuer, postgres, line):
+    with builder(partial(AppGround, issuer, postgres, port=line.port)) as build:
+        yield build
 
 
 class TestWithTheTokenOfThePerson(ConnectionContract, CursorContract):
@@ -460,33 +473,49 @@ def test_other_claims_open_another_connection_and_end_the_first(as_app, issuer):
 # -- the end ---------------------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("question", range(1, 9))
-def test_a_session_that_is_dropped_while_it_is_opened_is_opened_once_more(as_person, gateway, question):
-    ground = as_person()
-    gateway.drops = [question]
+@pytest.mark.parametrize("words", [False, True])
+@pytest.mark.parametrize("answers", range(12))
+def test_a_session_that_ends_in_place_of_an_answer_is_opened_once_more(over_line, line, answers, words):
+    ground = over_line()
+    ana = ground.log_in("ana")
+    with ground.runs.of(ana.login_id):
+        line.words = words
+        line.ends = [answers + 1]  # the first answer is that to the login
 
-    assert ground.column(ground.log_in("ana"), "select current_user::text as me") == ["ana"]
-    assert len(gateway.tokens) == 2
+        assert [ground.who(ground.handle(ana)) for _ in range(4)] == ["ana"] * 4
+    assert line.ends == []
 
 
-def test_a_session_that_is_dropped_when_it_is_opened_beside_another_is_opened_once_more(as_person, gateway):
-    ground = as_person()
+def test_a_session_that_the_driver_does_not_know_to_have_ended_is_opened_once_more(over_line, line):
+    ground = over_line()
+    ana = ground.log_in("ana")
+    with ground.runs.of(ana.login_id):
+        assert ground.who(ground.handle(ana)) == "ana"
+        line.words = line.late = True
+        line.ends = [3]  # whether it is there, begin and who this is for are answered; the statement is not to its end
+
+        assert ground.who(ground.handle(ana)) == "ana"
+    assert line.ends == []
+
+
+def test_a_session_that_ends_beside_another_is_opened_once_more(over_line, line):
+    ground = over_line()
     ana = ground.log_in("ana")
     with ground.runs.of(ana.login_id), closing(ground.handle(ana).cursor()):
-        gateway.drops = [1]
+        line.ends = [1]
 
-        assert ground.column(ana, "select current_user::text as me") == ["ana"]
-    assert gateway.drops == []
+        assert ground.who(ground.handle(ana)) == "ana"
+    assert line.ends == []
 
 
-def test_a_server_that_drops_each_session_is_told_of(as_person, gateway):
-    ground = as_person()
+def test_a_server_that_ends_each_session_is_told_of(over_line, line):
+    ground = over_line()
     ana = ground.log_in("ana")
-    gateway.drops = [1] * 1000
+    line.ends = [1] * 1000
 
     with pytest.raises(ConnectionFailed, match="closed"):
         ground.column(ana, "select 1 as one")
-    assert len(gateway.drops) > 990
+    assert len(line.ends) > 990
 
 
 def test_a_server_that_restarts_is_entered_again(as_app, postgres):

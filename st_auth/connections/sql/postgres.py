@@ -53,10 +53,18 @@ class Identity:
     def run(cursor: Any, sql: str, params: Any) -> None:
         """Run one statement, and no second one behind it: in a pipeline psycopg always takes the extended protocol.
 
-        A cursor on the server's side is declared for one statement anyway, and wants no pipeline.
+        A cursor on the server's side is declared for one statement anyway, and wants no pipeline. A session that does not come out of its
+        pipeline has been ended by the server, and the driver does not know yet: it is closed here, so that everybody sees it.
         """
-        with nullcontext() if hasattr(cursor, "scrollable") else cursor.connection.pipeline():
-            cursor.execute(sql, params)
+        driver = cursor.connection
+        try:
+            with nullcontext() if hasattr(cursor, "scrollable") else driver.pipeline():
+                cursor.execute(sql, params)
+        except Exception:
+            if driver.info.pipeline_status:
+                with driver.lock:
+                    driver.close()
+            raise
 
 
 def identity_of(opening: Opening, url: Any) -> Identity | None:
