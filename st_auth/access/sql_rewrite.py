@@ -23,7 +23,8 @@ Columns = Callable[[str], tuple[str, ...]]  # a table's name as SQL → the name
 Names = Mapping[str, str]
 
 _CTE: Final = "st_auth_cte_"
-_MOVED: Final = ("joins", "pivots", "laterals", "sample")
+_SAMPLED: Final = ("alias", "pivots", "sample")
+_BESIDE: Final = ("joins", "laterals")
 _TABLE: Final = "st_auth_table_"
 _TABLES: Final = re.compile(ours(rf"{_TABLE}(\d+)_"))
 _RULES: Final = ".streamlit/rules.toml"
@@ -118,9 +119,21 @@ class Rewriting:
         table.set("this", exp.to_identifier(ours(f"{_TABLE}{len(self._texts) - 1}_")))
         table.set("db", None)
         table.set("catalog", None)
-        if table.args.get("sample"):  # a sample of the rows that are left: some dialects write it elsewhere for a SELECT than for a table
-            moved = {key: table.args.pop(key) for key in ("alias", *_MOVED) if table.args.get(key)}
-            table.replace(exp.Subquery(this=exp.select("*").from_(table.copy()), **moved))
+        if table.args.get("sample"):
+            self._sampled(table)
+
+    @staticmethod
+    def _sampled(table: exp.Table) -> None:
+        """Take the sample of the rows that are left, and not of what is joined to them in the same parentheses: what stands behind a
+        SELECT is written in another order than what stands behind a table, and in some dialects a sample elsewhere.
+        """
+        beside = {key: table.args.pop(key) for key in _BESIDE if table.args.get(key)}
+        sampled = {key: table.args.pop(key) for key in _SAMPLED if table.args.get(key)}
+        alias = sampled.get("alias")
+        made = exp.Subquery(this=exp.select("*").from_(table.copy()), **sampled)
+        if beside:
+            made = exp.Subquery(this=exp.select("*").from_(made), alias=alias and alias.copy(), **beside)
+        table.replace(made)
 
     def written(self, text: str) -> str:
         """Return what was generated with each SELECT in its place. Raises PermissionDenied unless each of them is there."""

@@ -59,7 +59,7 @@ def test_a_table_with_a_schema_is_never_a_cte() -> None:
         ("select * from sales s tablesample (10 percent)", f"SELECT * FROM (SELECT * FROM {SEEN}) AS s TABLESAMPLE SYSTEM (10 PERCENT)"),
         (
             "select * from (sales tablesample (10 percent) join x using (a))",
-            f"SELECT * FROM ((SELECT * FROM {SEEN}) AS sales JOIN x USING (a) TABLESAMPLE SYSTEM (10 PERCENT))",
+            f"SELECT * FROM ((SELECT * FROM (SELECT * FROM {SEEN}) AS sales TABLESAMPLE SYSTEM (10 PERCENT)) AS sales JOIN x USING (a))",
         ),
         (
             "select * from sales pivot (sum(a) for b in ('x')) tablesample (10 percent)",
@@ -67,7 +67,8 @@ def test_a_table_with_a_schema_is_never_a_cte() -> None:
         ),
         (
             "select * from (sales s tablesample (10 percent) lateral view explode(b) t as c)",
-            f"SELECT * FROM ((SELECT * FROM {SEEN}) AS s CROSS JOIN UNNEST(b) AS t(c) TABLESAMPLE SYSTEM (10 PERCENT))",
+            f"SELECT * FROM ((SELECT * FROM (SELECT * FROM {SEEN}) AS s TABLESAMPLE SYSTEM (10 PERCENT)) AS s"
+            " CROSS JOIN UNNEST(b) AS t(c))",
         ),
         ("select * from sales pivot (sum(a) for b in ('x'))", f"SELECT * FROM {SEEN} PIVOT(SUM(a) FOR b IN ('x'))"),
     ],
