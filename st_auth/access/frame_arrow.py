@@ -96,7 +96,7 @@ class ArrowFrame(_InColumns):
     def keep(self, rows: Side) -> None:
         """Cut the table."""
         if rows is not True:
-            self._table = self._table.slice(0, 0) if rows is False else self._table.filter(self._columns.rows(rows))
+            self._table = self._table.slice(length=0) if rows is False else self._table.filter(self._columns.rows(rows))
             self._columns = _Columns(self._table.column, self._table.num_rows)
             self._fewer = True
 
@@ -139,8 +139,7 @@ def _nothing(own: Any, count: int) -> Any:
 def _without_unused(array: Any) -> Any:
     """A dictionary tells of values that are in hidden rows alone."""
     own = array.type
-    array = array.unify_dictionaries().combine_chunks()
-    chunk = array.chunk(0) if isinstance(array, pa.ChunkedArray) else array
+    chunk = array.unify_dictionaries().combine_chunks()
     used = pc.drop_null(pc.unique(chunk.indices)).sort()
     indices = pc.index_in(chunk.indices, value_set=used).cast(own.index_type)
     return pa.DictionaryArray.from_arrays(indices, chunk.dictionary.take(used), ordered=own.ordered)
@@ -187,7 +186,7 @@ class PandasFrame(_InColumns):
 def _array(series: Any) -> Any:
     """A column as Arrow's; of one that has no type that Arrow knows, only where there is something."""
     try:
-        array = pa.chunked_array([pa.array(series, from_pandas=True)]) if len(series) else pa.chunked_array([pa.array(series)])
+        array = pa.chunked_array([pa.array(series)])
     except (pa.ArrowException, TypeError, ValueError, OverflowError):
         return pa.chunked_array([pa.array([b""] * len(series), mask=series.isna().to_numpy(), type=pa.binary())])
     if pa.types.is_floating(array.type):

@@ -1,7 +1,9 @@
 """A frame under the rule file, in the corners: at bounds, at nulls, at signs that mean something, and what is said of what does not fit."""
 
+import math
 from decimal import Decimal
 
+import pandas as pd
 import pyarrow as pa
 import pytest
 
@@ -346,3 +348,23 @@ def test_a_value_of_more_than_two_steps_is_worked_out_once(rows: str, bound: int
     Reading("sales", reader(), "duckdb", frame, frame.column).value(expression(rows, "duckdb"))
 
     assert frame.bound == bound
+
+
+@pytest.mark.parametrize("rows", ["f - f > f", "f * 0e0 > 5", "f * 0e0 = f - f and f > 2"])
+@pytest.mark.parametrize("kind", ["pyarrow", "pandas", "polars"])
+def test_what_is_worked_out_to_nan_is_the_largest_number_in_every_engine(kind, rows):
+    table = pa.table({"n": [0, 1, 2], "f": [math.inf, 1.0, None]})
+
+    assert rows_of(rows, frame_of(kind, None, table)) == [0]
+
+
+@pytest.mark.parametrize("rows", ["", "true"])
+def test_a_frame_that_loses_no_row_keeps_what_it_knows_of_others(rows):
+    table = pa.table({"n": [0], "d": pa.DictionaryArray.from_arrays([1], ["gone", "kept"])})
+    frame = pd.DataFrame({"n": [0, 1], "d": pd.Categorical(["kept", "gone"])}, index=pd.CategoricalIndex(["a", "b"])).iloc[:1]
+
+    shown, cut = visible(table, rule(rows), reader()), visible(frame, rule(rows), reader())
+
+    assert shown["d"].chunk(0).dictionary.to_pylist() == ["gone", "kept"]
+    assert [*cut["d"].cat.categories] == ["gone", "kept"]
+    assert [*cut.index.categories] == ["a", "b"]

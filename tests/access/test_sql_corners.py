@@ -19,6 +19,7 @@ from tests.access.test_sql import Reader
 
 SOME = TableRule("sales", rows="a = 1")
 SEEN = "(SELECT * FROM sales AS st_auth_t WHERE (st_auth_t.a = 1))"
+SAMPLE = "TABLESAMPLE SYSTEM (10 PERCENT)"
 
 
 def named(*rules: TableRule) -> dict[str, TableRule]:
@@ -56,19 +57,18 @@ def test_a_table_with_a_schema_is_never_a_cte() -> None:
 @pytest.mark.parametrize(
     ("sql", "expected"),
     [
-        ("select * from sales s tablesample (10 percent)", f"SELECT * FROM (SELECT * FROM {SEEN}) AS s TABLESAMPLE SYSTEM (10 PERCENT)"),
+        ("select * from sales s tablesample (10 percent)", f"SELECT * FROM (SELECT * FROM {SEEN}) AS s {SAMPLE}"),
         (
             "select * from (sales tablesample (10 percent) join x using (a))",
-            f"SELECT * FROM ((SELECT * FROM (SELECT * FROM {SEEN}) AS sales TABLESAMPLE SYSTEM (10 PERCENT)) AS sales JOIN x USING (a))",
+            f"SELECT * FROM ((SELECT * FROM (SELECT * FROM {SEEN}) AS sales {SAMPLE}) AS sales JOIN x USING (a))",
         ),
         (
             "select * from sales pivot (sum(a) for b in ('x')) tablesample (10 percent)",
-            f"SELECT * FROM (SELECT * FROM {SEEN}) PIVOT(SUM(a) FOR b IN ('x')) TABLESAMPLE SYSTEM (10 PERCENT)",
+            f"SELECT * FROM (SELECT * FROM {SEEN}) PIVOT(SUM(a) FOR b IN ('x')) {SAMPLE}",
         ),
         (
-            "select * from (sales s tablesample (10 percent) lateral view explode(b) t as c)",
-            f"SELECT * FROM ((SELECT * FROM (SELECT * FROM {SEEN}) AS s TABLESAMPLE SYSTEM (10 PERCENT)) AS s"
-            " CROSS JOIN UNNEST(b) AS t(c))",
+            "select * from (sales o tablesample (10 percent) lateral view explode(b) t as c)",
+            f"SELECT * FROM ((SELECT * FROM (SELECT * FROM {SEEN}) AS o {SAMPLE}) AS o CROSS JOIN UNNEST(b) AS t(c))",
         ),
         ("select * from sales pivot (sum(a) for b in ('x'))", f"SELECT * FROM {SEEN} PIVOT(SUM(a) FOR b IN ('x'))"),
     ],
