@@ -28,6 +28,7 @@ ROOT = Path(__file__).parents[1]
 REASONS = ROOT / "docs" / "mutants.md"
 LEAST = 90
 TIME_LIMIT = 90
+WHOLE_TIME_LIMIT = 900  # where all tests of a module run
 _LIBRARIES = (
     "pytest",
     "coverage",
@@ -206,11 +207,11 @@ def _in_fork(run: Callable[[], Passed | None]) -> Passed | None:
     return passed
 
 
-def _survives(run: Callable[[], bool]) -> bool:
+def _survives(run: Callable[[], bool], seconds: int = TIME_LIMIT) -> bool:
     """Say whether tests pass in a fork, in silence; a run without end counts as one that fails."""
     child = os.fork()
     if child == 0:
-        signal.alarm(TIME_LIMIT)
+        signal.alarm(seconds)
         passed = False
         try:
             _silence()
@@ -286,7 +287,7 @@ def judge(module: str) -> tuple[list[str], int]:
     if left.pop() != "done":
         sys.exit(f"{module}: its tests fail without any mutant")
     others = [mutant for mutant in everything if not mutant.function or mutant.name in unmet]
-    left += [_survivor(f"{one.line} {one.name}") for one in others if _survives(partial(_from_the_start, one, tests))]
+    left += [_survivor(f"{one.line} {one.name}") for one in others if _survives(partial(_from_the_start, one, tests), WHOLE_TIME_LIMIT)]
     return left, len(everything)
 
 

@@ -188,7 +188,7 @@ def _array(series: Any) -> Any:
     try:
         array = pa.chunked_array([pa.array(series)])
     except (pa.ArrowException, TypeError, ValueError, OverflowError):
-        return pa.chunked_array([pa.array([b""] * len(series), mask=series.isna().to_numpy(), type=pa.binary())])
+        return pa.chunked_array([pa.array([b""] * len(series), mask=series.isna().to_numpy())])
     if pa.types.is_floating(array.type):
         array = pc.if_else(pc.is_nan(array), pa.scalar(None, array.type), array)
     return array
@@ -222,7 +222,7 @@ def _null_series(series: Any) -> Any:
     if dtype == "category":
         dtype = pd.CategoricalDtype([], ordered=dtype.ordered)
     elif isinstance(dtype, np.dtype) and dtype.kind in "iub":
-        dtype = series.iloc[:0].convert_dtypes().dtype
+        dtype = pd.Series(dtype=dtype).convert_dtypes().dtype
     empty = series.iloc[:0].reset_index(drop=True).astype(dtype).reindex(range(len(series)))
     empty.index = series.index
     return empty

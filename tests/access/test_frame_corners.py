@@ -368,3 +368,11 @@ def test_a_frame_that_loses_no_row_keeps_what_it_knows_of_others(rows):
     assert shown["d"].chunk(0).dictionary.to_pylist() == ["gone", "kept"]
     assert [*cut["d"].cat.categories] == ["gone", "kept"]
     assert [*cut.index.categories] == ["a", "b"]
+
+
+def test_what_stands_in_a_column_of_pandas_may_be_of_another_kind():
+    frame = pd.DataFrame({"n": [10, 1], "d": pd.Categorical(["a", "b"]), "s": pd.Series(["x", "yy"], dtype="string")})
+
+    shown = visible(frame, rule(d="d || '!'", n="cast(n as text)", s="length(s)"), reader())
+
+    assert [[*shown[name]] for name in ("n", "d", "s")] == [["10", "1"], ["a!", "b!"], [1, 2]]

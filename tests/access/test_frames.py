@@ -46,7 +46,7 @@ KINDS = ["pyarrow", "pandas", "polars", "lazy", "duckdb"]
 EVERY = pytest.mark.parametrize("kind", KINDS)
 
 
-@pytest.fixture
+@pytest.fixture(scope="module")
 def database() -> Any:
     with duckdb.connect() as connection:
         connection.execute("set timezone = 'UTC'")
