@@ -32,6 +32,7 @@ EDGES = pa.table(
         "zns": pa.array([0, 1, 2, None], pa.timestamp("ns", "Europe/Berlin")),
         "money": pa.array([Decimal("-99.9"), Decimal("99.9"), Decimal("0.5"), None], pa.decimal128(3, 1)),
         "b": [True, False, True, None],
+        "digits": ["1.5", "123456789012345678", "x", None],
         "cash": pa.array([None] * 4, pa.decimal128(6, 2)),
     }
 )
@@ -63,6 +64,12 @@ EDGES = pa.table(
         ("cast(s as bigint) is null or true", [3]),
         ("cast(wide as smallint) = 7", [2]),
         ("cast(x as int) = 5", [2]),
+        ("cast(wide + 1 as int) > 0", [2]),
+        ("cast(f as double) = 3.5 and f < cast(4 as double) and f < cast(4e0 as double) and f = cast('3.5' as double)", [1]),
+        ("ms > cast(date '1970-01-01' as timestamp)", [1, 2]),
+        ("cast(ms as date) = cast(timestamp '1970-01-01 13:00:00' as date) and n < 2", [0, 1]),
+        ("cast(digits as double) = 1.5", [0]),
+        ("cast(digits as bigint) > 123456789012345677 and cast(digits as bigint) < 123456789012345679", [1]),
         ("cast(b as int) * 9223372036854775807 > 0", [0, 2]),
         ("cast(b as int) * 9223372036854775807 = 9223372036854775807", [0, 2]),
         ("cast(b as text) = 'true'", [0, 2]),
