@@ -27,7 +27,7 @@ from mutations import Mutant, mutants
 ROOT = Path(__file__).parents[1]
 REASONS = ROOT / "docs" / "mutants.md"
 LEAST = 90
-TIME_LIMIT = 90
+TIME_LIMIT = 90  # seconds beyond what the tests took without a mutant, four times over
 WHOLE_TIME_LIMIT = 900  # where all tests of a module run
 _LIBRARIES = (
     "pytest",
@@ -164,7 +164,8 @@ class Judge:
         for mutant in mutants(path):
             if mutant.function:
                 through = [items[name] for name in passed.through(mutant.line)]
-                if not through or _survives(partial(_patched, session, mutant, through)):
+                limit = TIME_LIMIT + 4 * round(sum(passed.seconds[item.nodeid] for item in through))
+                if not through or _survives(partial(_patched, session, mutant, through), limit):
                     self._found(mutant, bool(through))
         return True
 
@@ -207,7 +208,7 @@ def _in_fork(run: Callable[[], Passed | None]) -> Passed | None:
     return passed
 
 
-def _survives(run: Callable[[], bool], seconds: int = TIME_LIMIT) -> bool:
+def _survives(run: Callable[[], bool], seconds: int) -> bool:
     """Say whether tests pass in a fork, in silence; a run without end counts as one that fails."""
     child = os.fork()
     if child == 0:
