@@ -64,6 +64,7 @@ EDGES = pa.table(
         ("cast(s as bigint) is null or true", [3]),
         ("cast(wide as smallint) = 7", [2]),
         ("cast(x as int) = 5", [2]),
+        ("'tax' in ('x', 'tax') and 2 not in (1, 3) and n = 0", [0]),
         ("cast(wide + 1 as int) > 0", [2]),
         ("cast(f as double) = 3.5 and f < cast(4 as double) and f < cast(4e0 as double) and f = cast('3.5' as double)", [1]),
         ("ms > cast(date '1970-01-01' as timestamp)", [1, 2]),
