@@ -199,7 +199,7 @@ def _common(values: Sequence[Operand]) -> tuple[Callable[[Operand], nw.Expr], Va
         )
     if kind == "int":
         most = max(abs(value.value) if isinstance(value, Const) else value.most for value in values if value.kind == "int")
-        return _writer(nw.Int64, cast=True), Value("int", nw.lit(None), nw.Int64, most)
+        return _writer(nw.Int64), Value("int", nw.lit(None), nw.Int64, most)
     if kind in ("stamp", "instant") and len(dtypes) > 1:
         raise Unfit("chooses between timestamps of different units")
     own: dict[str, Any] = {
@@ -213,11 +213,11 @@ def _common(values: Sequence[Operand]) -> tuple[Callable[[Operand], nw.Expr], Va
     return _writer(dtype), Value(kind, nw.lit(None), dtype)
 
 
-def _writer(dtype: Any, *, cast: bool = False) -> Callable[[Operand], nw.Expr]:
+def _writer(dtype: Any) -> Callable[[Operand], nw.Expr]:
+    """Engines bring whole numbers of several widths into one type themselves."""
+
     def written(value: Operand) -> nw.Expr:
-        if isinstance(value, Const):
-            return nw.lit(value.value, dtype=dtype)
-        return value.expr.cast(dtype) if cast and value.dtype != dtype else value.expr
+        return nw.lit(value.value, dtype=dtype) if isinstance(value, Const) else value.expr
 
     return written
 

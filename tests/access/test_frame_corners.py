@@ -65,6 +65,14 @@ EDGES = pa.table(
         ("cast(wide as smallint) = 7", [2]),
         ("cast(x as int) = 5", [2]),
         ("'tax' in ('x', 'tax') and 2 not in (1, 3) and n = 0", [0]),
+        ("n in ('1', '2') and f not in (3.5, 7)", [2]),
+        ("n in ('1', '3') and g not in (3.5e0, 7)", [1, 3]),
+        ("b = null or not (b = null)", []),
+        ("0.1e0 = 0.1 and n = 0", [0]),
+        ("9007199254740993 = 9007199254740992", []),
+        ("date '2026-01-01' < timestamp '2026-01-01 01:00:00' and n = 0", [0]),
+        ("case when n < 9 then wide else wide end * 3 > 6000000000", [0]),
+        ("case when n = 0 then wide when n = 1 then x else 5 end > 2147483647", [1]),
         ("cast(wide + 1 as int) > 0", [2]),
         ("cast(f as double) = 3.5 and f < cast(4 as double) and f < cast(4e0 as double) and f = cast('3.5' as double)", [1]),
         ("ms > cast(date '1970-01-01' as timestamp)", [1, 2]),
@@ -384,3 +392,20 @@ def test_what_stands_in_a_column_of_pandas_may_be_of_another_kind():
     shown = visible(frame, rule(d="d || '!'", n="cast(n as text)", s="length(s)"), reader())
 
     assert [[*shown[name]] for name in ("n", "d", "s")] == [["10", "1"], ["a!", "b!"], [1, 2]]
+
+
+@pytest.mark.parametrize("kind", ["pyarrow", "pandas", "polars"])
+def test_a_person_may_have_thousands_of_values(kind):
+    viewer = reader(names=[*map(str, range(3000))], numbers=[*range(3000)])
+    table = pa.table({"n": [1, 2999, 3000, None], "s": ["1", "x", "2999", None]})
+
+    assert rows_of("n in (:numbers)", frame_of(kind, None, table), viewer) == [1, 2999]
+    assert rows_of("n not in (:numbers)", frame_of(kind, None, table), viewer) == [3000]
+    assert rows_of("s in (:names)", frame_of(kind, None, table), viewer) == [1, 3000]
+    assert rows_of("s not in (:names)", frame_of(kind, None, table), viewer) == [2999]
+
+
+def test_what_is_shown_as_a_double_is_one():
+    shown = visible(EDGES, rule(n="cast(n as double)", wide="cast(wide as double)"), reader())
+
+    assert shown.schema.field("n").type == shown.schema.field("wide").type == pa.float64()
