@@ -258,6 +258,16 @@ def test_a_session_that_expires_is_renewed_by_the_driver_without_a_new_login(gro
     assert (after["logins"], after["renewals"]) == (before["logins"], before.get("renewals", 0) + 1)
 
 
+def test_a_session_whose_renewal_breaks_is_opened_once_more(ground, servers):
+    live, handle = ground.as_person("ana")
+    with ground.runs.of(live.login_id):
+        ground.who(handle)
+        before = servers.snowflake.facts()["seen"]["logins"]
+        servers.snowflake.expire("ana", "cut")
+        assert ground.who(handle) == "ana"
+    assert servers.snowflake.facts()["seen"]["logins"] == before + 1
+
+
 def test_the_drivers_arguments_keep_no_token_on_disk_and_open_no_browser(ground):
     live, handle = ground.as_person("ana")
     with ground.runs.of(live.login_id):

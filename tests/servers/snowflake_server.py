@@ -74,7 +74,7 @@ class SnowflakeServer:
         return sum(self.facts()["live"].values())
 
     def expire(self, user: str, kind: str = "both") -> None:
-        """Let a user's sessions end: `session` (which the driver renews by itself) or `both`."""
+        """Let a user's sessions end: `session` (which the driver renews by itself), `both`, or `cut`: the line breaks as it does so."""
         request = urllib.request.Request(f"http://{LOOPBACK}:{self.port}/_test/expire?user={user}&kind={kind}", data=b"")
         urllib.request.urlopen(request).close()
 

@@ -54,6 +54,7 @@ class Session:
     master_expires: float = 0.0
     token: str = ""
     master: str = ""
+    is_cut_off: bool = False
     turn: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     def renew(self) -> None:
@@ -201,6 +202,9 @@ async def renew(request: Request) -> Response:
     session = masters.get(bearer(request))
     if session is None:
         return refusal(MASTER_INVALID, "Master token is invalid.")
+    if session.is_cut_off:
+        session.is_cut_off = False
+        request.receive.__self__.transport.abort()  # uvicorn's own
     if time.time() > session.master_expires:
         sessions.pop(session.token, None)
         masters.pop(session.master, None)
@@ -244,12 +248,13 @@ async def facts(_: Request) -> Response:
 
 
 async def expire(request: Request) -> Response:
-    """For tests: let a user's sessions end, `kind` being session or both."""
+    """For tests: let a user's sessions end, `kind` being session, both, or cut: then the line breaks when they are renewed."""
     for session in sessions.values():
         if session.user == request.query_params["user"].upper():
             session.expires = 0.0
             if request.query_params["kind"] == "both":
                 session.master_expires = 0.0
+            session.is_cut_off = request.query_params["kind"] == "cut"
     return JSONResponse({})
 
 
