@@ -68,6 +68,15 @@ EDGES = pa.table(
         ("n in ('1', '2') and f not in (3.5, 7)", [2]),
         ("n in ('1', '3') and g not in (3.5e0, 7)", [1, 3]),
         ("b = null or not (b = null)", []),
+        ("1 < n", [2, 3]),
+        ("1 <= n", [1, 2, 3]),
+        ("1 > n", [0]),
+        ("1 >= n", [0, 1]),
+        ("ms < timestamp '1970-01-01 00:00:00.0005'", [0]),
+        ("ns > timestamp '1970-01-01 00:00:00'", [1, 2]),
+        ("f > '3.25' and n < 2", [1]),
+        ("wide * 7999999 > 1.5e0", [0, 2]),
+        ("money <> 1000 and money <> -1000 and money <= 1000 and money >= -1000", [0, 1, 2]),
         ("0.1e0 = 0.1 and n = 0", [0]),
         ("9007199254740993 = 9007199254740992", []),
         ("date '2026-01-01' < timestamp '2026-01-01 01:00:00' and n = 0", [0]),
@@ -409,3 +418,26 @@ def test_what_is_shown_as_a_double_is_one():
     shown = visible(EDGES, rule(n="cast(n as double)", wide="cast(wide as double)"), reader())
 
     assert shown.schema.field("n").type == shown.schema.field("wide").type == pa.float64()
+
+
+def test_a_decimal_number_is_compared_to_its_last_digit():
+    digits = "123456789012345678901234567890.12"
+    table = pa.table({"n": [0, 1], "d": pa.array([Decimal(digits), Decimal(digits[:-1] + "3")], pa.decimal128(38, 2))})
+
+    assert rows_of(f"d = {digits}", table) == [0]
+    assert rows_of(f"d > {digits}", table) == [1]
+
+
+@pytest.mark.parametrize("rows", ["r = i", "i = r"])
+def test_a_whole_number_beside_a_real_is_one_of_single_precision(rows):
+    table = pa.table({"n": [0], "r": pa.array([16777216.0], pa.float32()), "i": pa.array([16777217], pa.int32())})
+
+    assert rows_of(rows, table) == [0]
+
+
+def test_what_does_not_fit_beside_a_date_is_refused():
+    table = pa.table({"n": [0], "day": pa.array([0], pa.date32()), "ns": pa.array([0], pa.timestamp("ns")), "list": [[1]]})
+
+    assert "nanoseconds" in refusal(table, rule("day < ns"))
+    assert "a date" in refusal(table, rule("day = '2026-03-28 12:00:00'"))
+    assert "a column of a type that rules cannot read" in refusal(table, rule("case when n = 0 then list end = 1"))
