@@ -98,7 +98,7 @@ def joined(values: list[Operand], *, skip: bool) -> Operand:
             raise value.unfit("text") if isinstance(value, Const) else Unfit(f"joins {WORDS[value.kind]} to a text; write cast(… as text)")
     if all(isinstance(value, Const) for value in values):
         return Const("text", "".join(value.value for value in values if isinstance(value, Const)), _claim(values))
-    return _text(nw.concat_str([nw.lit(value.value) if isinstance(value, Const) else value.expr for value in values], separator=""))
+    return _text(nw.concat_str([nw.lit(value.value) if isinstance(value, Const) else value.expr for value in values]))
 
 
 def _claim(values: list[Operand]) -> str:

@@ -68,6 +68,7 @@ EDGES = pa.table(
         ("n in ('1', '2') and f not in (3.5, 7)", [2]),
         ("n in ('1', '3') and g not in (3.5e0, 7)", [1, 3]),
         ("b = null or not (b = null)", []),
+        ("case when n = 0 then x + x else 1 end is null", []),
         ("1 < n", [2, 3]),
         ("0.5 + 0.5e0 = 1 and n = 0", [0]),
         ("1 <= n", [1, 2, 3]),
