@@ -268,6 +268,16 @@ def test_a_session_whose_renewal_breaks_is_opened_once_more(ground, servers):
     assert servers.snowflake.facts()["seen"]["logins"] == before + 1
 
 
+def test_a_statement_whose_error_holds_the_words_of_a_broken_renewal_is_not_run_again(ground, servers):
+    live, handle = ground.as_person("ana")
+    with ground.runs.of(live.login_id):
+        ground.who(handle)
+    before = servers.snowflake.facts()["seen"]["queries"]
+    error = failed(ground, live, lambda: handle.query("select cast('Failed to refresh session' as int)"))
+    assert "Failed to refresh session" in str(error)
+    assert servers.snowflake.facts()["seen"]["queries"] == before + 1
+
+
 def test_the_drivers_arguments_keep_no_token_on_disk_and_open_no_browser(ground):
     live, handle = ground.as_person("ana")
     with ground.runs.of(live.login_id):

@@ -17,7 +17,8 @@ _LOGIN_TIMEOUT: Final = 30
 _TOKEN_EXPIRED: Final = 390318
 _TOKEN_INVALID: Final = 390303
 _SESSION_GONE: Final = frozenset({390104, 390111, 390112, 390114, 390115, 390195, 250002})
-_NOT_RENEWED: Final = "Failed to refresh session"  # by its words: the number, 250001, is that of a broken statement too
+_BROKEN: Final = 250001  # the line broke: under a statement, or where the words below say so, before it
+_NOT_RENEWED: Final = "Failed to refresh session"
 _REFUSED: Final[Mapping[int, tuple[str, str, str]]] = {
     _TOKEN_EXPIRED: (
         "token_not_accepted",
@@ -125,7 +126,8 @@ class Snowflake:
         """Whether Snowflake has ended the session: a closed handle, a master token that has expired, a session that is gone or that the
         driver could not renew, before it sent the statement.
         """
-        return getattr(error, "errno", None) in _SESSION_GONE or _NOT_RENEWED in str(error) or self._is_closed()
+        number = getattr(error, "errno", None)
+        return number in _SESSION_GONE or (number == _BROKEN and _NOT_RENEWED in str(error)) or self._is_closed()
 
     def _is_closed(self) -> bool:
         return bool(getattr(self.raw, "expired", False)) or self.raw.is_closed()
